@@ -1,0 +1,75 @@
+import type { Descriptor } from './oci/descriptor.ts'
+import type { Digest } from './oci/digest.ts'
+import type { Manifest } from './oci/manifest.ts'
+
+/** A tag or a digest within one repository or layout. */
+export type TagOrDigest = string | Digest
+
+/** Bytes on their way, in pieces of any length. */
+export type Chunks = AsyncIterable<Uint8Array>
+
+/** The bytes of a blob from `start` (inclusive, in bytes) to its end. */
+export interface BlobRange {
+  readonly start: number
+}
+
+/** Opens a blob's verified content from its first byte; may be called again after a failure. */
+export type OpenContent = () => Promise<Chunks>
+
+/** Where images come from: a registry's repository, a layout, an archive. */
+export interface ImageSource {
+  /** What this is called in messages: `ghcr.io/org/app`, `oci:./dir`. */
+  readonly name: string
+
+  /**
+   * Turns a tag or digest into a descriptor. The descriptor's `size` and `mediaType` are as the store tells them.
+   * @throws DrayError `NOT_FOUND`
+   */
+  resolve(reference: TagOrDigest): Promise<Descriptor>
+
+  /**
+   * The exact bytes of a manifest, verified against the descriptor's digest.
+   * @throws DrayError `NOT_FOUND`, `INTEGRITY`
+   */
+  getManifest(descriptor: Descriptor): Promise<Manifest>
+
+  /**
+   * The bytes of a blob. Without a range they are verified as they pass, and the last piece is only given out when the
+   * digest is right. With a range, even one that starts at 0, they are not: who asks for a range verifies the whole.
+   * @throws DrayError `NOT_FOUND`, `INTEGRITY`, `NETWORK`; the iteration throws them too
+   */
+  getBlob(descriptor: Descriptor, range?: BlobRange): Promise<Chunks>
+}
+
+/** How a blob came to be at the destination. */
+export type PutBlobResult = 'copied' | 'mounted' | 'present'
+
+/** Where images go to. */
+export interface ImageDestination {
+  /** What this is called in messages: `ghcr.io/org/app`, `oci:./dir`. */
+  readonly name: string
+
+  /** What the tag or digest stands for now, or undefined where it is absent or cannot be told. */
+  find(reference: TagOrDigest): Promise<Descriptor | undefined>
+
+  /** True when the blob is there; false when it is not, or when the store will not say (then it is sent). */
+  hasBlob(descriptor: Descriptor): Promise<boolean>
+
+  /**
+   * Stores a blob. `open` may be called more than once, so a broken upload starts again.
+   * `mountFrom` names a source from which the store may take the blob without its bytes travelling.
+   */
+  putBlob(descriptor: Descriptor, open: OpenContent, options?: PutBlobOptions): Promise<PutBlobResult>
+
+  /** Stores a manifest under its digest and each of the tags. Its children must be there already. */
+  putManifest(manifest: Manifest, tags?: readonly string[]): Promise<void>
+
+  /** True when `putBlob` would take the blob from `source` without its bytes travelling. */
+  canMountFrom?(source: ImageSource): boolean
+}
+
+export interface PutBlobOptions {
+  readonly mountFrom?: ImageSource | undefined
+  /** Ends the transfer; the store leaves nothing half-written and no upload session open. */
+  readonly signal?: AbortSignal | undefined
+}

@@ -1,0 +1,61 @@
+import { DrayError } from '../errors.ts'
+import type { Descriptor } from './descriptor.ts'
+import { algorithmOf, DigestCounter } from './digest.ts'
+
+/**
+ * Passes content through while counting and hashing it. The last piece is only given out when size and digest are
+ * right, so whoever stores the stream never holds the whole of a wrong blob.
+ * @throws DrayError `INTEGRITY`
+ */
+export async function* verified(
+  chunks: AsyncIterable<Uint8Array>,
+  descriptor: Descriptor,
+  name: string,
+): AsyncGenerator<Uint8Array> {
+  const counter = new DigestCounter(algorithmOf(descriptor.digest))
+  for await (const chunk of chunks) {
+    if (chunk.length === 0) continue
+    counter.add(chunk)
+    checkSize(counter.bytes, descriptor, name)
+    if (counter.bytes === descriptor.size) checkDigest(counter, descriptor, name)
+    yield chunk
+  }
+  if (counter.bytes < descriptor.size) {
+    throw new DrayError('INTEGRITY', `${name}: ended after ${counter.bytes} of ${descriptor.size} bytes`)
+  }
+  if (descriptor.size === 0) checkDigest(counter, descriptor, name)
+}
+
+/**
+ * Collects a stream of at most `limit` bytes.
+ * @throws DrayError `INTEGRITY` when there is more
+ */
+export async function collect(
+  chunks: AsyncIterable<Uint8Array>,
+  limit: number,
+  name: string,
+): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of chunks) {
+    length += chunk.length
+    if (length > limit)
+      throw new DrayError('INTEGRITY', `${name}: more than ${limit} bytes, which is the limit`)
+    parts.push(chunk)
+  }
+  return Buffer.concat(parts, length)
+}
+
+/** @throws DrayError `INTEGRITY` when more bytes came than the descriptor says */
+export function checkSize(bytes: number, descriptor: Descriptor, name: string): void {
+  if (bytes <= descriptor.size) return
+  throw new DrayError('INTEGRITY', `${name}: more than the ${descriptor.size} bytes that its descriptor says`)
+}
+
+/** @throws DrayError `INTEGRITY` when the content is not what the descriptor says */
+export function checkDigest(counter: DigestCounter, descriptor: Descriptor, name: string): void {
+  const digest = counter.digest()
+  if (digest !== descriptor.digest) {
+    throw new DrayError('INTEGRITY', `${name}: the content has digest ${digest}, not ${descriptor.digest}`)
+  }
+}

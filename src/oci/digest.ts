@@ -1,0 +1,78 @@
+import { createHash, type Hash } from 'node:crypto'
+import { DrayError } from '../errors.ts'
+
+/** `sha256:<64 hex>` or `sha512:<128 hex>`, checked (image-spec v1.1, descriptor.md#digests). */
+export type Digest = string & { readonly __digest: unique symbol }
+
+export type DigestAlgorithm = 'sha256' | 'sha512'
+
+const hexLength: Record<DigestAlgorithm, number> = { sha256: 64, sha512: 128 }
+
+/** True for a digest of a registered algorithm with lower-case hex of the right length. */
+export function isDigest(text: string): text is Digest {
+  return digestFault(text) === undefined
+}
+
+/** @throws DrayError `INVALID_REFERENCE` that says which part is wrong */
+export function parseDigest(text: string): Digest {
+  const fault = digestFault(text)
+  if (fault !== undefined) throw new DrayError('INVALID_REFERENCE', `invalid digest "${text}": ${fault}`)
+  return text as Digest
+}
+
+/** What is wrong with a digest's text, or undefined. */
+export function digestFault(text: string): string | undefined {
+  const colon = text.indexOf(':')
+  if (colon < 0) return 'it must look like sha256:<64 hex digits>'
+  const algorithm = text.slice(0, colon)
+  if (!isAlgorithm(algorithm)) return `the algorithm "${algorithm}" is not supported (sha256 and sha512 are)`
+  const hex = text.slice(colon + 1)
+  const wanted = hexLength[algorithm]
+  if (!/^[0-9a-f]*$/.test(hex)) return `after "${algorithm}:" come ${wanted} lower-case hex digits`
+  if (hex.length !== wanted) return `${algorithm} has ${wanted} hex digits, not ${hex.length}`
+  return undefined
+}
+
+export function algorithmOf(digest: Digest): DigestAlgorithm {
+  return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
+}
+
+export function hexOf(digest: Digest): string {
+  return digest.slice(digest.indexOf(':') + 1)
+}
+
+/** The digest of bytes at hand. */
+export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm = 'sha256'): Digest {
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` as Digest
+}
+
+/** A running digest, to be fed and then asked once. */
+export class DigestCounter {
+  readonly #hash: Hash
+  readonly #algorithm: DigestAlgorithm
+  #bytes = 0
+
+  constructor(algorithm: DigestAlgorithm = 'sha256') {
+    this.#algorithm = algorithm
+    this.#hash = createHash(algorithm)
+  }
+
+  /** How many bytes were added so far. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  add(chunk: Uint8Array): void {
+    this.#hash.update(chunk)
+    this.#bytes += chunk.length
+  }
+
+  /** The digest of all that was added. May be called once. */
+  digest(): Digest {
+    return `${this.#algorithm}:${this.#hash.digest('hex')}` as Digest
+  }
+}
+
+function isAlgorithm(text: string): text is DigestAlgorithm {
+  return text === 'sha256' || text === 'sha512'
+}

@@ -1,0 +1,24 @@
+import type { PutBlobResult } from '../image-store.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+
+/** What a transfer tells while it runs. Descriptors' sizes and `bytes` are in bytes. */
+export type TransferEvent =
+  /** All manifests are read: so many manifests and distinct blobs are wanted, of so many bytes together. */
+  | {
+      readonly type: 'planned'
+      readonly manifests: number
+      readonly blobs: number
+      readonly bytes: number
+    }
+  | { readonly type: 'blob-started'; readonly descriptor: Descriptor }
+  /** So many bytes went by since the last such event of this blob. */
+  | { readonly type: 'blob-progress'; readonly descriptor: Descriptor; readonly bytes: number }
+  /** The blob's upload starts again from its first byte; its progress counts from zero. */
+  | { readonly type: 'blob-restarted'; readonly descriptor: Descriptor }
+  | { readonly type: 'blob-done'; readonly descriptor: Descriptor; readonly how: PutBlobResult | 'foreign' }
+  | { readonly type: 'manifest-done'; readonly descriptor: Descriptor; readonly tags: readonly string[] }
+  /** Something failed and is tried again after `delayMs`. */
+  | { readonly type: 'retry'; readonly name: string; readonly reason: string; readonly delayMs: number }
+  | { readonly type: 'warning'; readonly message: string }
+
+export type OnTransferEvent = (event: TransferEvent) => void
