@@ -1,0 +1,123 @@
+import { DrayError } from '../errors.ts'
+
+/**
+ * How a request failed below HTTP:
+ * - `broken`: a connection was there and broke; asking again may help
+ * - `unreachable`: no connection came about
+ * - `refused-tls`: the other side's certificate or TLS version was not accepted
+ * - `timeout`: a wait took too long
+ */
+export type NetworkFault = 'broken' | 'unreachable' | 'refused-tls' | 'timeout'
+
+/** A DrayError (`NETWORK` or `TIMEOUT`) of the connection, not of what was said over it. */
+export class NetworkError extends DrayError {
+  readonly fault: NetworkFault
+
+  constructor(
+    fault: NetworkFault,
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(fault === 'timeout' ? 'TIMEOUT' : 'NETWORK', message, options)
+    this.fault = fault
+  }
+}
+
+interface Explanation {
+  readonly fault: NetworkFault
+  readonly why: string
+  readonly hint?: string
+}
+
+const explanations: Readonly<Record<string, Explanation>> = {
+  ECONNREFUSED: {
+    fault: 'unreachable',
+    why: 'connection refused',
+    hint: 'is the registry running, and is the port right?',
+  },
+  ENOTFOUND: {
+    fault: 'unreachable',
+    why: 'the host name is not known',
+    hint: 'check the name, the DNS and the proxy settings',
+  },
+  EAI_AGAIN: {
+    fault: 'unreachable',
+    why: 'the name service does not answer',
+    hint: 'check the network and the DNS',
+  },
+  EHOSTUNREACH: { fault: 'unreachable', why: 'the host cannot be reached' },
+  ENETUNREACH: { fault: 'unreachable', why: 'the network cannot be reached' },
+  ETIMEDOUT: { fault: 'timeout', why: 'the connection timed out' },
+  UND_ERR_CONNECT_TIMEOUT: {
+    fault: 'timeout',
+    why: 'connecting took too long',
+    hint: 'check the network and proxy, or raise --timeout',
+  },
+  UND_ERR_HEADERS_TIMEOUT: {
+    fault: 'timeout',
+    why: 'no answer came in time',
+    hint: 'raise --timeout if the registry is slow',
+  },
+  UND_ERR_BODY_TIMEOUT: {
+    fault: 'timeout',
+    why: 'the answer stalled',
+    hint: 'raise --timeout if the connection is slow',
+  },
+  UND_ERR_SOCKET: { fault: 'broken', why: 'the other side closed the connection' },
+  ECONNRESET: { fault: 'broken', why: 'the connection was reset' },
+  EPIPE: { fault: 'broken', why: 'the connection broke' },
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: { fault: 'broken', why: 'the answer ended early' },
+  HPE_INVALID_EOF_STATE: { fault: 'broken', why: 'the answer ended early' },
+  CERT_HAS_EXPIRED: { fault: 'refused-tls', why: 'its certificate has expired' },
+  ERR_TLS_CERT_ALTNAME_INVALID: { fault: 'refused-tls', why: 'its certificate is for another name' },
+}
+
+const unknownAuthority = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+])
+
+/** Turns whatever the transport threw into an error that names the host and says why. */
+export function networkError(error: unknown, url: URL): DrayError {
+  if (error instanceof DrayError) return error
+  const { fault, why, hint } = explain(error)
+  return new NetworkError(fault, `cannot reach ${url.host}: ${why}`, { hint, cause: error })
+}
+
+function explain(error: unknown): Explanation {
+  const code = codeOf(error)
+  const text = error instanceof Error ? error.message : String(error)
+  if (unknownAuthority.has(code)) {
+    return {
+      fault: 'refused-tls',
+      why: 'its certificate is signed by an unknown authority',
+      hint: 'name its CA with --ca-file FILE, or use --insecure to skip the check',
+    }
+  }
+  if (/wrong version number|packet length too long|record layer failure/i.test(text)) {
+    return {
+      fault: 'refused-tls',
+      why: 'it does not speak TLS',
+      hint: 'use --plain-http if it is a plain HTTP registry',
+    }
+  }
+  const known = explanations[code]
+  if (known !== undefined) return known
+  if (code.startsWith('ERR_SSL') || code === 'EPROTO' || code.startsWith('CERT_')) {
+    return { fault: 'refused-tls', why: `TLS failed: ${text}` }
+  }
+  if (code.startsWith('HPE_'))
+    return { fault: 'broken', why: 'it does not answer in HTTP', hint: 'is it a registry?' }
+  return { fault: 'broken', why: text || 'the connection failed' }
+}
+
+/** The code of an error or of what caused it; several attempts at one name come as an AggregateError. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  if ('code' in error && typeof error.code === 'string') return error.code
+  if (error instanceof AggregateError) return codeOf(error.errors[0])
+  return codeOf(error.cause)
+}

@@ -1,0 +1,201 @@
+import type { Readable } from 'node:stream'
+import tls from 'node:tls'
+import type { Agent, Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { DrayError } from '../errors.ts'
+import { type HttpRequest, type HttpResponse, headersFrom, isStreamBody, type Send } from './message.ts'
+import { networkError } from './network-error.ts'
+
+export interface TlsSettings {
+  /** Certificates in PEM that are trusted beside the usual roots. */
+  readonly ca?: readonly string[] | undefined
+  /** A client certificate and its key, in PEM. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  /** Accepts any certificate. */
+  readonly insecure?: boolean | undefined
+}
+
+/** URLs of proxies, and a list of hosts that are reached without one, as the usual environment variables give them. */
+export interface ProxySettings {
+  readonly http?: string | undefined
+  readonly https?: string | undefined
+  readonly no?: string | undefined
+}
+
+export interface TransportOptions {
+  readonly tls?: TlsSettings | undefined
+  readonly proxy?: ProxySettings | undefined
+  /** Bounds connecting, in milliseconds. */
+  readonly connectTimeoutMs?: number | undefined
+  /** Bounds the wait for an answer and for each next piece of a body, in milliseconds. */
+  readonly timeoutMs?: number | undefined
+  /** Ends every request. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A Send over the network and the means to close its idle connections. */
+export interface Transport {
+  readonly send: Send
+  close(): Promise<void>
+}
+
+const defaultConnectTimeoutMs = 15_000
+const defaultTimeoutMs = 60_000
+
+/** Sends requests with undici, which is loaded when the first one goes out. One transport holds one pool of connections. */
+export function createTransport(options: TransportOptions = {}): Transport {
+  let opening: Promise<OpenTransport> | undefined
+  const open = () => {
+    opening ??= openDispatcher(options)
+    return opening
+  }
+  return {
+    send: async request => {
+      const { undici, dispatcher } = await open()
+      return exchange(undici, dispatcher, request, options)
+    },
+    close: async () => {
+      if (opening !== undefined) await (await opening).dispatcher.destroy()
+    },
+  }
+}
+
+type Undici = typeof import('undici')
+
+interface OpenTransport {
+  readonly undici: Undici
+  readonly dispatcher: Agent | EnvHttpProxyAgent
+}
+
+async function openDispatcher(options: TransportOptions): Promise<OpenTransport> {
+  const undici = await import('undici')
+  const { proxy } = options
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const connect = {
+    timeout: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+    ...tlsOptions(options.tls ?? {}),
+  }
+  const settings = { connect, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
+  if (proxy?.http === undefined && proxy?.https === undefined)
+    return { undici, dispatcher: new undici.Agent(settings) }
+  const dispatcher = new undici.EnvHttpProxyAgent({
+    ...settings,
+    ...(proxy.http === undefined ? {} : { httpProxy: proxy.http }),
+    ...(proxy.https === undefined ? {} : { httpsProxy: proxy.https }),
+    noProxy: proxy.no ?? '',
+    requestTls: connect,
+  })
+  return { undici, dispatcher }
+}
+
+function tlsOptions({ ca, cert, key, insecure }: TlsSettings) {
+  return {
+    ...(ca === undefined || ca.length === 0 ? {} : { ca: [...usualRoots(), ...ca] }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(insecure ? { rejectUnauthorized: false } : {}),
+  }
+}
+
+/** What Node trusts by itself; only newer versions (22.15, 23.10) can list that with the user's additions. */
+function usualRoots(): readonly string[] {
+  const { getCACertificates, rootCertificates = [] }: Partial<typeof tls> = tls
+  return getCACertificates?.('default') ?? rootCertificates
+}
+
+async function exchange(
+  undici: Undici,
+  dispatcher: Dispatcher,
+  request: HttpRequest,
+  options: TransportOptions,
+): Promise<HttpResponse> {
+  const signal = joinSignals(request.signal, options.signal)
+  const upload = isStreamBody(request.body) ? watched(request.body.open, signal) : undefined
+  try {
+    signal?.throwIfAborted()
+    const response = await undici.request(request.url, {
+      dispatcher,
+      method: request.method,
+      headers: requestHeaders(request),
+      body: upload === undefined ? ((request.body as Uint8Array | undefined) ?? null) : asBody(upload.chunks),
+      ...(signal === undefined ? {} : { signal }),
+    })
+    return {
+      status: response.statusCode,
+      headers: headersFrom(response.headers),
+      url: request.url,
+      body: guarded(response.body, request.url, signal),
+      discard: async () => {
+        // What is wrong with a body that nobody wants is of no interest.
+        await response.body.dump({ limit: 64 * 1024 }).catch(() => undefined)
+      },
+    }
+  } catch (error) {
+    if (signal?.aborted) throw aborted(signal)
+    if (upload?.failure !== undefined) throw upload.failure.error
+    throw networkError(error, request.url)
+  }
+}
+
+function requestHeaders(request: HttpRequest): Record<string, string> {
+  const { body } = request
+  if (body === undefined) {
+    const isWrite = request.method === 'POST' || request.method === 'PUT' || request.method === 'PATCH'
+    return { ...request.headers, ...(isWrite ? { 'content-length': '0' } : {}) }
+  }
+  return { ...request.headers, 'content-length': String(body.length) }
+}
+
+/** undici sends any async iterable; its types know only of streams. */
+function asBody(chunks: AsyncIterable<Uint8Array>): Readable {
+  return chunks as unknown as Readable
+}
+
+interface WatchedUpload {
+  readonly chunks: AsyncIterable<Uint8Array>
+  /** What the source of the bytes threw, which is then the true cause of the request's end. */
+  failure?: { readonly error: unknown }
+}
+
+function watched(
+  open: () => Promise<AsyncIterable<Uint8Array>>,
+  signal: AbortSignal | undefined,
+): WatchedUpload {
+  const upload: WatchedUpload = { chunks: read() }
+  return upload
+
+  async function* read(): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of await open()) {
+        if (signal?.aborted) return
+        yield chunk
+      }
+    } catch (error) {
+      upload.failure = { error }
+      throw error
+    }
+  }
+}
+
+async function* guarded(
+  body: AsyncIterable<Uint8Array>,
+  url: URL,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } catch (error) {
+    if (signal?.aborted) throw aborted(signal)
+    throw networkError(error, url)
+  }
+}
+
+function aborted(signal: AbortSignal): DrayError {
+  const { reason } = signal
+  return reason instanceof DrayError ? reason : new DrayError('ABORTED', 'interrupted', { cause: reason })
+}
+
+function joinSignals(a: AbortSignal | undefined, b: AbortSignal | undefined): AbortSignal | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return AbortSignal.any([a, b])
+}

@@ -1,0 +1,40 @@
+import type { HttpRequest, Send } from '../http/message.ts'
+import type { Clock, RetryEvent, RetryPolicy } from '../http/retry.ts'
+
+/** What every call to one registry needs. */
+export interface RegistryContext {
+  /** As in references: `docker.io`, `localhost:5000`. */
+  readonly registry: string
+  /** Where its API answers: `https://registry-1.docker.io/`. */
+  readonly url: URL
+  /** With authentication, retries and redirects. */
+  readonly send: Send
+  readonly policy: RetryPolicy
+  readonly clock: Clock
+  readonly onEvent?: ((event: RegistryEvent) => void) | undefined
+}
+
+export type RegistryEvent = RetryEvent | { readonly type: 'warning'; readonly message: string }
+
+/** What every call to one repository needs. */
+export interface RepositoryContext extends RegistryContext {
+  readonly repository: string
+  /** `docker.io/library/alpine`, for messages. */
+  readonly name: string
+  /** Sent with every request about content, so that one token serves a whole copy. */
+  readonly scopes: readonly string[]
+}
+
+/** A request about one repository; `path` comes behind `/v2/<repository>/`. */
+export function repositoryRequest(
+  context: RepositoryContext,
+  method: HttpRequest['method'],
+  path: string,
+): HttpRequest {
+  return { method, url: new URL(`v2/${context.repository}/${path}`, context.url), scopes: context.scopes }
+}
+
+/** `docker.io/library/alpine:3.20` or `…@sha256:…`. */
+export function nameOf(context: RepositoryContext, reference: string): string {
+  return `${context.name}${reference.includes(':') ? '@' : ':'}${reference}`
+}

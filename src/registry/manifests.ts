@@ -1,0 +1,87 @@
+import { withHeaders } from '../http/message.ts'
+import type { TagOrDigest } from '../image-store.ts'
+import { collect } from '../oci/content.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import { isDigest } from '../oci/digest.ts'
+import { descriptorOf, type Manifest, maxManifestBytes, parseManifest } from '../oci/manifest.ts'
+import { essenceOf, isSchema1Type, manifestAccept } from '../oci/media-types.ts'
+import { nameOf, type RepositoryContext, repositoryRequest } from './context.ts'
+import { expectStatus, registryError } from './registry-error.ts'
+
+/**
+ * What a tag or digest stands for, by HEAD (distribution-spec v1.1 end-3); where the answer holds no digest or no
+ * length, by a verified GET.
+ * @throws DrayError `NOT_FOUND`, `UNAUTHORIZED`, `UNSUPPORTED` for a schema 1 image
+ */
+export async function resolveManifest(
+  context: RepositoryContext,
+  reference: TagOrDigest,
+): Promise<Descriptor> {
+  const response = await context.send(manifestRequest(context, 'HEAD', reference))
+  await response.discard()
+  if (response.status === 405) return descriptorOf(await fetchManifest(context, reference))
+  await expectStatus(response, [200], `find ${nameOf(context, reference)}`)
+  const digest = response.headers.get('docker-content-digest') ?? (isDigest(reference) ? reference : '')
+  const length = response.headers.get('content-length')
+  const mediaType = essenceOf(response.headers.get('content-type'))
+  const isUsable = isDigest(digest) && length !== undefined && !isSchema1Type(mediaType)
+  if (!isUsable) return descriptorOf(await fetchManifest(context, reference))
+  return { mediaType, digest, size: Number(length) }
+}
+
+/**
+ * A manifest by tag or digest (distribution-spec v1.1 end-3), verified against the digest that is asked for, or, by
+ * tag, against the one that the registry names.
+ * @throws DrayError `NOT_FOUND`, `UNAUTHORIZED`, `INTEGRITY`
+ */
+export async function fetchManifest(
+  context: RepositoryContext,
+  reference: TagOrDigest,
+  expected?: Descriptor,
+): Promise<Manifest> {
+  const name = nameOf(context, reference)
+  const response = await context.send(manifestRequest(context, 'GET', reference, expected?.mediaType))
+  await expectStatus(response, [200], `read ${name}`)
+  const bytes = await collect(response.body, maxManifestBytes, name)
+  const told = response.headers.get('docker-content-digest') ?? ''
+  return parseManifest(bytes, {
+    name,
+    mediaType: expected?.mediaType || essenceOf(response.headers.get('content-type')),
+    digest: isDigest(reference) ? reference : isDigest(told) ? told : undefined,
+  })
+}
+
+/** Stores a manifest under a tag or its digest (distribution-spec v1.1 end-7), byte for byte. */
+export async function pushManifest(
+  context: RepositoryContext,
+  manifest: Manifest,
+  reference: TagOrDigest,
+): Promise<void> {
+  const request = repositoryRequest(context, 'PUT', `manifests/${reference}`)
+  const headers = { 'content-type': manifest.mediaType }
+  const response = await context.send(withHeaders({ ...request, body: manifest.bytes }, headers))
+  await expectStatus(response, [200, 201, 202], `write ${nameOf(context, reference)}`)
+  await response.discard()
+}
+
+/**
+ * Deletes by tag or digest (distribution-spec v1.1 end-9). By digest a registry takes all its tags along.
+ * The request names no manifest types to accept: Artifactory answers 406 to them.
+ */
+export async function deleteManifest(context: RepositoryContext, reference: TagOrDigest): Promise<void> {
+  const request = repositoryRequest(context, 'DELETE', `manifests/${reference}`)
+  const response = await context.send({ ...request, scopes: [] })
+  if (response.status >= 300) throw await registryError(response, `delete ${nameOf(context, reference)}`)
+  await response.discard()
+}
+
+function manifestRequest(
+  context: RepositoryContext,
+  method: 'GET' | 'HEAD',
+  reference: TagOrDigest,
+  mediaType?: string,
+) {
+  const isListed = mediaType === undefined || mediaType === '' || manifestAccept.includes(mediaType)
+  const accept = isListed ? manifestAccept : `${mediaType}, ${manifestAccept}`
+  return withHeaders(repositoryRequest(context, method, `manifests/${reference}`), { accept })
+}

@@ -1,0 +1,136 @@
+import type { Credential, FindCredential } from '../credential.ts'
+import { DrayError, isDrayError } from '../errors.ts'
+import { auth } from '../http/auth.ts'
+import { type Middleware, type Send, stack, withHeaders } from '../http/message.ts'
+import { redirect } from '../http/redirect.ts'
+import { type Clock, defaultRetryPolicy, type RetryPolicy, retry } from '../http/retry.ts'
+import { repositoryScope } from '../http/scope.ts'
+import { systemClock } from '../http/system-clock.ts'
+import type { RegistryContext, RegistryEvent } from './context.ts'
+import { pagedNames } from './pages.ts'
+import { expectStatus } from './registry-error.ts'
+import { Repository } from './repository.ts'
+
+export interface RegistryOptions {
+  /** As in references: `docker.io`, `ghcr.io`, `localhost:5000`. */
+  readonly registry: string
+  /** The network: `createTransport().send`, or a double in tests. */
+  readonly send: Send
+  readonly findCredential?: FindCredential | undefined
+  /** Speaks plain HTTP. By default only with loopback hosts. */
+  readonly plainHttp?: boolean | undefined
+  /** Sent to the registry with every request, and to nobody else. Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly userAgent?: string | undefined
+  readonly retryPolicy?: Partial<RetryPolicy> | undefined
+  readonly clock?: Clock | undefined
+  readonly onEvent?: ((event: RegistryEvent) => void) | undefined
+}
+
+/** One registry, met with one login. Tokens live as long as this object does. */
+export class Registry {
+  readonly #context: RegistryContext
+  readonly #authorized: (findCredential: FindCredential | undefined) => Send
+
+  constructor(options: RegistryOptions) {
+    const url = registryUrl(options.registry, options.plainHttp)
+    const policy = { ...defaultRetryPolicy, ...options.retryPolicy }
+    const clock = options.clock ?? systemClock
+    const { registry, findCredential, onEvent } = options
+    const identified = identify(options.userAgent ?? 'dray')
+    const plain = stack(options.send, identified, retry({ policy, clock, onEvent }), redirect())
+    this.#authorized = find =>
+      stack(
+        plain,
+        ownHeaders(url.origin, options.headers ?? {}),
+        auth({
+          registry,
+          origin: url.origin,
+          send: plain,
+          findCredential: find,
+          onWarning: message => onEvent?.({ type: 'warning', message }),
+          now: clock.now,
+        }),
+      )
+    this.#context = { registry, url, send: this.#authorized(findCredential), policy, clock, onEvent }
+  }
+
+  /** As in references: `docker.io`. */
+  get name(): string {
+    return this.#context.registry
+  }
+
+  /**
+   * @param access what the token for this repository is asked for, so that one serves all requests
+   */
+  repository(repository: string, access: 'pull' | 'pull,push' = 'pull'): Repository {
+    const scopes = [repositoryScope(repository, access)]
+    return new Repository({ ...this.#context, repository, scopes, name: `${this.name}/${repository}` })
+  }
+
+  /**
+   * All repositories that this login may see, page by page (distribution's catalog; not in the specification).
+   * @throws DrayError `UNSUPPORTED` where a registry keeps its catalog closed
+   */
+  async *catalog(pageSize?: number): AsyncGenerator<string> {
+    const request = { method: 'GET', url: new URL('v2/_catalog', this.#context.url) } as const
+    try {
+      yield* pagedNames(this.#context, {
+        request,
+        field: 'repositories',
+        what: `list ${this.name}`,
+        pageSize,
+      })
+    } catch (error) {
+      if (!isDrayError(error) || ![401, 403, 404, 405].includes(error.status ?? 0)) throw error
+      throw new DrayError(error.code === 'NOT_FOUND' ? 'UNSUPPORTED' : error.code, error.message, {
+        hint: 'many registries keep their catalog closed or open it to administrators only',
+        cause: error,
+        status: error.status,
+      })
+    }
+  }
+
+  /**
+   * Proves that a credential opens this registry (distribution-spec v1.1 end-1). Answers `unasked` when the registry
+   * lets everybody in without looking at one.
+   * @throws DrayError `UNAUTHORIZED` when it does not open
+   */
+  async checkLogin(credential: Credential): Promise<'accepted' | 'unasked'> {
+    let isAsked = false
+    const send = this.#authorized(async () => {
+      isAsked = true
+      return credential
+    })
+    const response = await send({
+      method: 'GET',
+      url: new URL('v2/', this.#context.url),
+      requireCredential: true,
+    })
+    await expectStatus(response, [200], `log in to ${this.name}`)
+    await response.discard()
+    return isAsked ? 'accepted' : 'unasked'
+  }
+}
+
+/**
+ * Where a registry's API answers: Docker Hub has a host of its own, loopback hosts speak plain HTTP by default.
+ */
+export function registryUrl(registry: string, plainHttp: boolean = isLoopback(registry)): URL {
+  const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry
+  return new URL(`${plainHttp ? 'http' : 'https'}://${host}/`)
+}
+
+/** True for `localhost`, `127.0.0.0/8` and `[::1]`, with any port. */
+export function isLoopback(registry: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(registry)
+}
+
+/** Docker Hub refuses some requests without a User-Agent. */
+function identify(userAgent: string): Middleware {
+  return next => request => next(withHeaders(request, { 'user-agent': userAgent }))
+}
+
+function ownHeaders(origin: string, headers: Readonly<Record<string, string>>): Middleware {
+  return next => request => next(request.url.origin === origin ? withHeaders(request, headers) : request)
+}
