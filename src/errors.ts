@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'PARTIAL'
   | 'ABORTED'
 
+/** What an error tells beside its code and message. */
 export interface DrayErrorOptions {
   /** What the user can do about it: one sentence, no secret. */
   hint?: string | undefined
@@ -54,4 +55,18 @@ export class DrayError extends Error {
 /** True for a DrayError, of one of the given codes where codes are given. */
 export function isDrayError(error: unknown, ...codes: ErrorCode[]): error is DrayError {
   return error instanceof DrayError && (codes.length === 0 || codes.includes(error.code))
+}
+
+const longestQuote = 256
+
+/** Controls, invisible formats (some reorder a line), lone surrogates and line separators. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+
+/**
+ * Text from outside, in double quotes for a message: cut after 256 characters, and what a terminal would obey or hide is
+ * shown as `\u{1b}`.
+ */
+export function quote(text: string): string {
+  const cut = text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text
+  return `"${cut.replace(unprintable, character => `\\u{${character.codePointAt(0)?.toString(16)}}`)}"`
 }

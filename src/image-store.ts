@@ -11,6 +11,8 @@ export type Chunks = AsyncIterable<Uint8Array>
 /** The bytes of a blob from `start` (inclusive, in bytes) to its end. */
 export interface BlobRange {
   readonly start: number
+  /** Ends the reading, so that one which hangs does not have to be waited for. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Opens a blob's verified content from its first byte; may be called again after a failure. */
@@ -61,7 +63,10 @@ export interface ImageDestination {
    */
   putBlob(descriptor: Descriptor, open: OpenContent, options?: PutBlobOptions): Promise<PutBlobResult>
 
-  /** Stores a manifest under its digest and each of the tags. Its children must be there already. */
+  /**
+   * Stores a manifest under its digest and each of the tags. Its children must be there already. Without `tags` it is the
+   * child of an index that comes later; with an empty array it is an image of its own that has no tag.
+   */
   putManifest(manifest: Manifest, tags?: readonly string[]): Promise<void>
 
   /** True when `putBlob` would take the blob from `source` without its bytes travelling. */

@@ -29,7 +29,7 @@ export interface TransportOptions {
   readonly connectTimeoutMs?: number | undefined
   /** Bounds the wait for an answer and for each next piece of a body, in milliseconds. */
   readonly timeoutMs?: number | undefined
-  /** Ends every request. */
+  /** Ends every request that has no signal of its own. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -60,7 +60,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
   }
 }
 
-type Undici = typeof import('undici')
+type Undici = typeof import('undici')['default']
 
 interface OpenTransport {
   readonly undici: Undici
@@ -68,7 +68,7 @@ interface OpenTransport {
 }
 
 async function openDispatcher(options: TransportOptions): Promise<OpenTransport> {
-  const undici = await import('undici')
+  const { default: undici } = await import('undici')
   const { proxy } = options
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const connect = {
@@ -109,7 +109,7 @@ async function exchange(
   request: HttpRequest,
   options: TransportOptions,
 ): Promise<HttpResponse> {
-  const signal = joinSignals(request.signal, options.signal)
+  const signal = request.signal ?? options.signal
   const upload = isStreamBody(request.body) ? watched(request.body.open, signal) : undefined
   try {
     signal?.throwIfAborted()
@@ -193,9 +193,4 @@ async function* guarded(
 function aborted(signal: AbortSignal): DrayError {
   const { reason } = signal
   return reason instanceof DrayError ? reason : new DrayError('ABORTED', 'interrupted', { cause: reason })
-}
-
-function joinSignals(a: AbortSignal | undefined, b: AbortSignal | undefined): AbortSignal | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  return AbortSignal.any([a, b])
 }

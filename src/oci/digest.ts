@@ -1,9 +1,10 @@
 import { createHash, type Hash } from 'node:crypto'
-import { DrayError } from '../errors.ts'
+import { DrayError, quote } from '../errors.ts'
 
 /** `sha256:<64 hex>` or `sha512:<128 hex>`, checked (image-spec v1.1, descriptor.md#digests). */
 export type Digest = string & { readonly __digest: unique symbol }
 
+/** The algorithms that image-spec v1.1 registers (descriptor.md#registered-algorithms). */
 export type DigestAlgorithm = 'sha256' | 'sha512'
 
 const hexLength: Record<DigestAlgorithm, number> = { sha256: 64, sha512: 128 }
@@ -16,7 +17,7 @@ export function isDigest(text: string): text is Digest {
 /** @throws DrayError `INVALID_REFERENCE` that says which part is wrong */
 export function parseDigest(text: string): Digest {
   const fault = digestFault(text)
-  if (fault !== undefined) throw new DrayError('INVALID_REFERENCE', `invalid digest "${text}": ${fault}`)
+  if (fault !== undefined) throw new DrayError('INVALID_REFERENCE', `invalid digest ${quote(text)}: ${fault}`)
   return text as Digest
 }
 
@@ -25,7 +26,8 @@ export function digestFault(text: string): string | undefined {
   const colon = text.indexOf(':')
   if (colon < 0) return 'it must look like sha256:<64 hex digits>'
   const algorithm = text.slice(0, colon)
-  if (!isAlgorithm(algorithm)) return `the algorithm "${algorithm}" is not supported (sha256 and sha512 are)`
+  if (!isAlgorithm(algorithm))
+    return `the algorithm ${quote(algorithm)} is not supported (sha256 and sha512 are)`
   const hex = text.slice(colon + 1)
   const wanted = hexLength[algorithm]
   if (!/^[0-9a-f]*$/.test(hex)) return `after "${algorithm}:" come ${wanted} lower-case hex digits`
@@ -33,10 +35,12 @@ export function digestFault(text: string): string | undefined {
   return undefined
 }
 
+/** What comes before a digest's colon. */
 export function algorithmOf(digest: Digest): DigestAlgorithm {
   return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
 }
 
+/** What comes after a digest's colon: 64 or 128 lower-case hex digits. */
 export function hexOf(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1)
 }
@@ -46,7 +50,7 @@ export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm 
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` as Digest
 }
 
-/** A running digest, to be fed and then asked once. */
+/** A running digest: counts and hashes bytes as they pass. */
 export class DigestCounter {
   readonly #hash: Hash
   readonly #algorithm: DigestAlgorithm
@@ -62,14 +66,15 @@ export class DigestCounter {
     return this.#bytes
   }
 
+  /** Takes in the next bytes. */
   add(chunk: Uint8Array): void {
     this.#hash.update(chunk)
     this.#bytes += chunk.length
   }
 
-  /** The digest of all that was added. May be called once. */
+  /** The digest of all that was added so far; more may be added afterwards. */
   digest(): Digest {
-    return `${this.#algorithm}:${this.#hash.digest('hex')}` as Digest
+    return `${this.#algorithm}:${this.#hash.copy().digest('hex')}` as Digest
   }
 }
 

@@ -1,40 +1,37 @@
 import { z } from 'zod/mini'
-import { DrayError } from '../errors.ts'
+import { DrayError, quote } from '../errors.ts'
 import { type Descriptor, descriptorSchema } from './descriptor.ts'
 import { algorithmOf, type Digest, digestOf } from './digest.ts'
-import { isIndexType, isSchema1Type, mediaTypes } from './media-types.ts'
+import { absentOr, checkShape, defaultTo, parseJson } from './document.ts'
+import { isGenericType, isIndexType, isSchema1Type, mediaTypes } from './media-types.ts'
 
 /** The largest manifest that is read or written, in bytes: what distribution accepts (4 MiB). */
 export const maxManifestBytes = 4 * 1024 * 1024
 
-const annotationsSchema = z.record(z.string(), z.string())
+/** What all kinds of manifest may have. */
+const sharedFields = {
+  mediaType: absentOr(z.string()),
+  artifactType: absentOr(z.string()),
+  subject: absentOr(descriptorSchema),
+  annotations: absentOr(z.record(z.string(), z.string())),
+}
+
+const descriptorsSchema = defaultTo(z.array(descriptorSchema), () => [])
 
 const indexSchema = z.looseObject({
-  schemaVersion: z.optional(z.number()),
-  mediaType: z.optional(z.string()),
-  artifactType: z.optional(z.string()),
-  manifests: z.array(descriptorSchema),
-  subject: z.optional(descriptorSchema),
-  annotations: z.optional(annotationsSchema),
+  ...sharedFields,
+  schemaVersion: absentOr(z.number()),
+  manifests: descriptorsSchema,
 })
 
 const imageSchema = z.looseObject({
-  schemaVersion: z.optional(z.number()),
-  mediaType: z.optional(z.string()),
-  artifactType: z.optional(z.string()),
+  ...sharedFields,
+  schemaVersion: absentOr(z.number()),
   config: descriptorSchema,
-  layers: z._default(z.array(descriptorSchema), []),
-  subject: z.optional(descriptorSchema),
-  annotations: z.optional(annotationsSchema),
+  layers: descriptorsSchema,
 })
 
-const artifactSchema = z.looseObject({
-  mediaType: z.optional(z.string()),
-  artifactType: z.optional(z.string()),
-  blobs: z._default(z.array(descriptorSchema), []),
-  subject: z.optional(descriptorSchema),
-  annotations: z.optional(annotationsSchema),
-})
+const artifactSchema = z.looseObject({ ...sharedFields, blobs: descriptorsSchema })
 
 /** An OCI index or a Docker manifest list (image-spec v1.1, image-index.md). */
 export type ImageIndex = Readonly<z.infer<typeof indexSchema>>
@@ -58,6 +55,7 @@ export type Manifest = ManifestBase &
     | { readonly kind: 'artifact'; readonly content: ArtifactManifest }
   )
 
+/** What is known about a manifest before it is read. */
 export interface ParseManifestOptions {
   /** What the registry's `Content-Type` or the parent's descriptor says; the document's own `mediaType` comes first. */
   readonly mediaType?: string | undefined
@@ -78,14 +76,14 @@ export function parseManifest(bytes: Uint8Array, options: ParseManifestOptions =
     throw new DrayError('INTEGRITY', `${name}: the content has digest ${digest}, not ${options.digest}`)
   }
   const document = parseObject(bytes, name)
-  const declared = typeof document.mediaType === 'string' ? document.mediaType : ''
-  const mediaType = declared || options.mediaType || guessMediaType(document)
+  const mediaType = mediaTypeOf(document, options.mediaType)
   refuseSchema1(document, mediaType, name)
   const base = { bytes, digest, mediaType }
-  const shape = shapeOf(document, mediaType, name)
-  if (shape === 'index') return { ...base, kind: shape, content: check(indexSchema, document, name) }
-  if (shape === 'image') return { ...base, kind: shape, content: check(imageSchema, document, name) }
-  return { ...base, kind: shape, content: check(artifactSchema, document, name) }
+  const kind = kindOf(document, mediaType, name)
+  const what = `${name}: the manifest`
+  if (kind === 'index') return { ...base, kind, content: checkShape(indexSchema, document, what) }
+  if (kind === 'image') return { ...base, kind, content: checkShape(imageSchema, document, what) }
+  return { ...base, kind, content: checkShape(artifactSchema, document, what) }
 }
 
 /** The descriptor of a manifest at hand. */
@@ -112,12 +110,7 @@ function parseObject(bytes: Uint8Array, name: string): Record<string, unknown> {
       `${name}: a manifest of ${bytes.length} bytes is over the limit of ${maxManifestBytes}`,
     )
   }
-  let document: unknown
-  try {
-    document = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw new DrayError('INTEGRITY', `${name}: the manifest is not JSON`, { cause })
-  }
+  const document = parseJson(bytes, `${name}: the manifest`)
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw new DrayError('INTEGRITY', `${name}: the manifest is not a JSON object`)
   }
@@ -131,38 +124,49 @@ function refuseSchema1(document: Record<string, unknown>, mediaType: string, nam
   })
 }
 
+/** The document's own word first; a header that says no more than "JSON" is no word at all. */
+function mediaTypeOf(document: Record<string, unknown>, told = ''): string {
+  if (typeof document.mediaType === 'string' && document.mediaType !== '') return document.mediaType
+  if (told !== '' && !isGenericType(told)) return told
+  const kind = kindByFields(document)
+  if (kind === 'artifact') return mediaTypes.ociArtifact
+  return kind === 'index' ? mediaTypes.ociIndex : mediaTypes.ociManifest
+}
+
 /** One document must not be an index to one reader and an image to another (CVE-2021-41190). */
-function shapeOf(document: Record<string, unknown>, mediaType: string, name: string): Manifest['kind'] {
-  const listsManifests = 'manifests' in document
-  const listsLayers = 'layers' in document || 'config' in document
-  if (listsManifests && listsLayers) {
+function kindOf(document: Record<string, unknown>, mediaType: string, name: string): Manifest['kind'] {
+  if ('manifests' in document && listsLayers(document)) {
     throw new DrayError('INTEGRITY', `${name}: the manifest has both "manifests" and "layers" or "config"`)
   }
-  if (listsManifests || isIndexType(mediaType)) return 'index'
-  if (listsLayers) return 'image'
-  if ('blobs' in document || mediaType === mediaTypes.ociArtifact) return 'artifact'
+  const promised = kindByType(mediaType)
+  const kind = kindByFields(document) ?? (promised === 'artifact' ? promised : undefined)
+  if (kind === undefined) {
+    throw new DrayError(
+      'INTEGRITY',
+      `${name}: neither an index nor an image manifest (media type ${quote(mediaType)})`,
+    )
+  }
+  if (promised !== undefined && promised !== kind) {
+    throw new DrayError(
+      'INTEGRITY',
+      `${name}: the media type ${quote(mediaType)} promises an ${promised}, but the fields are those of an ${kind}`,
+    )
+  }
+  return kind
+}
+
+function kindByFields(document: Record<string, unknown>): Manifest['kind'] | undefined {
+  if ('manifests' in document) return 'index'
+  if (listsLayers(document)) return 'image'
+  return 'blobs' in document ? 'artifact' : undefined
+}
+
+function listsLayers(document: Record<string, unknown>): boolean {
+  return 'layers' in document || 'config' in document
+}
+
+function kindByType(mediaType: string): Manifest['kind'] | undefined {
+  if (isIndexType(mediaType)) return 'index'
   if (mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest) return 'image'
-  throw new DrayError(
-    'INTEGRITY',
-    `${name}: neither an index nor an image manifest (media type ${mediaType || 'unknown'})`,
-  )
-}
-
-function guessMediaType(document: Record<string, unknown>): string {
-  return 'manifests' in document ? mediaTypes.ociIndex : mediaTypes.ociManifest
-}
-
-function check<Schema extends z.ZodMiniType>(
-  schema: Schema,
-  document: unknown,
-  name: string,
-): z.infer<Schema> {
-  const result = schema.safeParse(document)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  const where = issue?.path.map(String).join('.') || 'manifest'
-  throw new DrayError(
-    'INTEGRITY',
-    `${name}: the manifest is malformed at "${where}": ${issue?.message ?? 'invalid'}`,
-  )
+  return mediaType === mediaTypes.ociArtifact ? 'artifact' : undefined
 }

@@ -22,12 +22,19 @@ export const manifestAccept = [
   mediaTypes.ociArtifact,
 ].join(', ')
 
+/** True for an OCI index and a Docker manifest list. */
 export function isIndexType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerList
 }
 
+/** True for Docker's schema 1, signed or not. */
 export function isSchema1Type(mediaType: string): boolean {
   return mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed
+}
+
+/** True for a type that says nothing about a manifest: what a server sends that does not know what it holds. */
+export function isGenericType(mediaType: string): boolean {
+  return /^(?:text\/.*|application\/(?:json|octet-stream))$/.test(mediaType)
 }
 
 /**

@@ -1,45 +1,50 @@
 import { z } from 'zod/mini'
-import { DrayError } from '../errors.ts'
+import { DrayError, quote } from '../errors.ts'
+import { absentOr, defaultTo } from './document.ts'
 
-/** The platform of an image in an index (image-spec v1.1, image-index.md). */
+/** `platform` as it stands in an index; what is missing is empty. */
 export const platformSchema = z.looseObject({
-  architecture: z._default(z.string(), ''),
-  os: z._default(z.string(), ''),
-  variant: z.optional(z.string()),
-  'os.version': z.optional(z.string()),
-  'os.features': z.optional(z.array(z.string())),
+  architecture: defaultTo(z.string(), () => ''),
+  os: defaultTo(z.string(), () => ''),
+  variant: absentOr(z.string()),
+  'os.version': absentOr(z.string()),
+  'os.features': absentOr(z.array(z.string())),
 })
 
+/** What a machine must be to run an image (image-spec v1.1, image-index.md). */
 export type Platform = Readonly<z.infer<typeof platformSchema>>
 
-const architectureAliases: Record<string, string> = {
-  x86_64: 'amd64',
-  'x86-64': 'amd64',
-  aarch64: 'arm64',
-  i386: '386',
-  i686: '386',
-  armhf: 'arm',
-  armel: 'arm',
-}
+const aliases = new Map<string, { architecture: string; variant?: string }>([
+  ['x86_64', { architecture: 'amd64' }],
+  ['x86-64', { architecture: 'amd64' }],
+  ['aarch64', { architecture: 'arm64' }],
+  ['i386', { architecture: '386' }],
+  ['i686', { architecture: '386' }],
+  ['armhf', { architecture: 'arm', variant: 'v7' }],
+  ['armel', { architecture: 'arm', variant: 'v6' }],
+])
 
-const aliasVariants: Record<string, string> = { armhf: 'v7', armel: 'v6' }
+/** Node's names for processors, where they are not those of Go, which images use. */
+const goArchitectures = new Map([
+  ['x64', 'amd64'],
+  ['ia32', '386'],
+  ['ppc64', 'ppc64le'],
+])
 
 /**
  * Reads `os/arch[/variant][:osversion]`, with the usual aliases (`linux/x86_64`, `linux/aarch64`).
  * @throws DrayError `INVALID_REFERENCE`
  */
 export function parsePlatform(text: string): Platform {
-  const match = /^([a-z0-9_.-]+)\/([a-z0-9_.-]+)(?:\/([a-z0-9_.-]+))?(?::([A-Za-z0-9_.-]+))?$/i.exec(text)
-  if (!match?.[1] || !match[2]) {
+  const match = /^([\w.-]+)\/([\w.-]+)(?:\/([\w.-]+))?(?::([\w.-]+))?$/.exec(text)
+  const [, os, architecture, variant, osVersion] = match ?? []
+  if (os === undefined || architecture === undefined) {
     throw new DrayError(
       'INVALID_REFERENCE',
-      `invalid platform "${text}": it must be os/arch[/variant][:osversion]`,
-      {
-        hint: 'for example linux/amd64, linux/arm/v7 or windows/amd64:10.0.20348.2402',
-      },
+      `invalid platform ${quote(text)}: it must be os/arch[/variant][:osversion]`,
+      { hint: 'for example linux/amd64, linux/arm/v7 or windows/amd64:10.0.20348.2402' },
     )
   }
-  const [, os, architecture, variant, osVersion] = match
   return normalizePlatform({
     os,
     architecture,
@@ -48,19 +53,21 @@ export function parsePlatform(text: string): Platform {
   })
 }
 
-/** The platform with aliases resolved and defaults taken away (`arm64/v8` is `arm64`, `amd64/v1` is `amd64`). */
+/**
+ * The platform with aliases resolved and defaults taken away (`arm64/v8` is `arm64`, `amd64/v1` is `amd64`,
+ * `arm/7` is `arm/v7`).
+ */
 export function normalizePlatform(platform: Platform): Platform {
-  const given = platform.architecture.toLowerCase()
-  const architecture = architectureAliases[given] ?? given
-  const variant = platform.variant?.toLowerCase() ?? aliasVariants[given]
-  const isDefault =
-    (architecture === 'arm64' && variant === 'v8') || (architecture === 'amd64' && variant === 'v1')
-  const { variant: _, ...rest } = platform
+  const { variant: given, ...rest } = platform
+  const name = platform.architecture.toLowerCase()
+  const { architecture, variant: implied } = aliases.get(name) ?? { architecture: name }
+  const variant = (given || implied || '').toLowerCase().replace(/^(?=\d)/, 'v')
+  const isDefault = ['arm64/v8', 'amd64/v1'].includes(`${architecture}/${variant}`)
   return {
     ...rest,
     os: platform.os.toLowerCase(),
     architecture,
-    ...(variant === undefined || variant === '' || isDefault ? {} : { variant }),
+    ...(variant === '' || isDefault ? {} : { variant }),
   }
 }
 
@@ -81,19 +88,11 @@ export function matchesPlatform(wanted: Platform, offered: Platform): boolean {
   if (want.os !== have.os || want.architecture !== have.architecture) return false
   if (want.variant !== undefined && want.variant !== have.variant) return false
   const version = want['os.version']
-  if (version === undefined) return true
-  const offeredVersion = have['os.version'] ?? ''
-  return offeredVersion === version || offeredVersion.startsWith(`${version}.`)
+  if (!version) return true
+  return `${have['os.version'] ?? ''}.`.startsWith(`${version}.`)
 }
 
 /** The platform that images of this machine's engine have; containers on macOS and Windows are Linux by default. */
 export function hostPlatform(architecture: string = process.arch): Platform {
-  const names: Record<string, string> = {
-    x64: 'amd64',
-    ia32: '386',
-    arm: 'arm',
-    arm64: 'arm64',
-    ppc64: 'ppc64le',
-  }
-  return { os: 'linux', architecture: names[architecture] ?? architecture }
+  return { os: 'linux', architecture: goArchitectures.get(architecture) ?? architecture }
 }

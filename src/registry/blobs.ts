@@ -20,11 +20,15 @@ export async function fetchBlob(
   const name = nameOf(context, descriptor.digest)
   const start = range?.start ?? 0
   if (start > 0 && start >= descriptor.size) return nothing()
-  const request = withHeaders(repositoryRequest(context, 'GET', `blobs/${descriptor.digest}`), {
-    'accept-encoding': 'identity',
-    range: start > 0 ? `bytes=${start}-` : undefined,
-  })
-  const response = await context.send(request)
+  const request = repositoryRequest(context, 'GET', `blobs/${descriptor.digest}`)
+  const ranged = withHeaders(
+    { ...request, signal: range?.signal },
+    {
+      'accept-encoding': 'identity',
+      range: start > 0 ? `bytes=${start}-` : undefined,
+    },
+  )
+  const response = await context.send(ranged)
   await expectStatus(response, start > 0 ? [200, 206] : [200], `read ${name}`)
   if (response.status === 206) checkContentRange(response.headers.get('content-range'), start, name)
   if (range === undefined) return verified(response.body, descriptor, name)

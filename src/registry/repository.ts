@@ -50,6 +50,11 @@ export class Repository implements ImageSource, ImageDestination {
     return fetchManifest(this.#context, descriptor.digest, descriptor)
   }
 
+  /** A manifest by tag or digest in one request. See {@link fetchManifest}. */
+  readManifest(reference: TagOrDigest): Promise<Manifest> {
+    return fetchManifest(this.#context, reference)
+  }
+
   async putManifest(manifest: Manifest, tags: readonly string[] = []): Promise<void> {
     const references = tags.length === 0 ? [manifest.digest] : tags
     for (const reference of references) await pushManifest(this.#context, manifest, reference)

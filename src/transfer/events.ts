@@ -3,7 +3,10 @@ import type { Descriptor } from '../oci/descriptor.ts'
 
 /** What a transfer tells while it runs. Descriptors' sizes and `bytes` are in bytes. */
 export type TransferEvent =
-  /** All manifests are read: so many manifests and distinct blobs are wanted, of so many bytes together. */
+  /**
+   * All manifests are read: so many manifests and distinct blobs are wanted, of so many bytes together. Each of those
+   * blobs ends in one `blob-done`, each of those manifests in one `manifest-done`.
+   */
   | {
       readonly type: 'planned'
       readonly manifests: number
@@ -16,7 +19,13 @@ export type TransferEvent =
   /** The blob's upload starts again from its first byte; its progress counts from zero. */
   | { readonly type: 'blob-restarted'; readonly descriptor: Descriptor }
   | { readonly type: 'blob-done'; readonly descriptor: Descriptor; readonly how: PutBlobResult | 'foreign' }
-  | { readonly type: 'manifest-done'; readonly descriptor: Descriptor; readonly tags: readonly string[] }
+  | {
+      readonly type: 'manifest-done'
+      readonly descriptor: Descriptor
+      readonly how: 'copied' | 'present'
+      /** The tags that were written with it. */
+      readonly tags: readonly string[]
+    }
   /** Something failed and is tried again after `delayMs`. */
   | { readonly type: 'retry'; readonly name: string; readonly reason: string; readonly delayMs: number }
   | { readonly type: 'warning'; readonly message: string }

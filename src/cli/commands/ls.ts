@@ -1,0 +1,96 @@
+import { type Command, Option } from 'commander'
+import { parseRepository } from '../../oci/reference.ts'
+import type { Repository } from '../../registry/repository.ts'
+import type { CliContext } from '../context.ts'
+import { parseLocation } from '../location.ts'
+import * as options from '../options.ts'
+import { printable } from '../printable.ts'
+import { type CommonFlags, Session, withSession } from '../session.ts'
+import { type TagSelection, tagSorts } from '../tags.ts'
+
+interface LsFlags extends CommonFlags, TagSelection {
+  readonly digests?: boolean
+  readonly fullRef?: boolean
+  readonly pageSize?: number
+  readonly jobs: number
+}
+
+export function define(command: Command, context: CliContext): void {
+  command
+    .argument('<repository>', 'a repository, or oci:DIR')
+    .option('--semver <range>', "only versions in this range: '^1.2', '>=3 <4'; a leading v is allowed")
+    .option('--prerelease', 'count pre-releases in')
+    .option('--match <pattern>', 'only tags that match: a glob, or a regular expression between slashes')
+    .addOption(new Option('--sort <order>', "default: the registry's own order").choices(tagSorts))
+    .option('--reverse', 'turn the order around')
+    .option('--latest <n>', 'only the newest n', options.parsePositive)
+    .option('--digests', 'show what each tag stands for (one request a tag)')
+    .option('--full-ref', 'print repository:tag instead of the tag alone')
+    .option('--page-size <n>', 'how many to ask for at once (1000)', options.parsePositive)
+    .option('-j, --jobs <n>', 'how many requests at a time, for --digests', options.parsePositive, 8)
+    .action((text: string, flags: LsFlags) => run(text, flags, context))
+  options.addFormatOption(command, '{{range .Tags}}{{.}} {{end}}')
+  options.addCommonOptions(command)
+  options.addEndOptions(command)
+  options.addExamples(command, [
+    ['dray ls alpine', 'all tags, a line each'],
+    ["dray ls --semver '^3.18' --sort semver alpine", 'versions from 3.18 on, oldest first'],
+    ['dray ls --latest 1 ghcr.io/org/app', 'the newest release'],
+    ["dray ls --match '*-alpine' --digests node", 'tags with their digests'],
+    ['dray ls oci:./layout', 'the tags of an OCI layout'],
+  ])
+}
+
+async function run(text: string, flags: LsFlags, context: CliContext): Promise<void> {
+  await withSession(openSession(text, flags, context), async session => {
+    const { name, list, resolve } = await openList(text, flags, session)
+    const { selectTags } = await import('../tags.ts')
+    const tags = selectTags(await list(), flags)
+    const prefix = flags.fullRef ? `${name}:` : ''
+    if (!flags.digests) {
+      await session.print({ repository: name, tags }, () =>
+        tags.map(tag => `${printable(prefix + tag)}\n`).join(''),
+      )
+      return
+    }
+    const { withWorkGroup } = await import('../../transfer/limit.ts')
+    const { signal } = context
+    const rows = await withWorkGroup({ limit: flags.jobs, signal }, group =>
+      group.map(tags, async tag => ({ tag, digest: (await resolve(tag)).digest })),
+    )
+    await session.print({ repository: name, tags: rows }, () =>
+      rows.map(({ tag, digest }) => `${printable(prefix + tag)}\t${digest}\n`).join(''),
+    )
+  })
+}
+
+function openSession(text: string, flags: LsFlags, context: CliContext): Session {
+  if (text.startsWith('oci:')) return new Session(context, flags)
+  return new Session(context, flags, {
+    registries: [parseRepository(text.replace(/^docker:\/\//, '')).registry],
+  })
+}
+
+interface TagList {
+  readonly name: string
+  readonly list: () => Promise<readonly string[]>
+  readonly resolve: Repository['resolve']
+}
+
+async function openList(text: string, flags: LsFlags, session: Session): Promise<TagList> {
+  const endFlags = options.endFlags(flags)
+  if (text.startsWith('oci:')) {
+    const { openLayout } = await import('../../layout/layout.ts')
+    const location = parseLocation(text)
+    const layout = await openLayout(location.kind === 'oci' ? location.dir : text)
+    return { name: layout.name, list: () => layout.listTags(), resolve: tag => layout.resolve(tag) }
+  }
+  const { registry, repository } = parseRepository(text.replace(/^docker:\/\//, ''))
+  const store = (await session.connections.registry(registry, endFlags)).repository(repository)
+  const list = async () => {
+    const tags: string[] = []
+    for await (const tag of store.tags(flags.pageSize)) tags.push(tag)
+    return tags
+  }
+  return { name: store.name, list, resolve: tag => store.resolve(tag) }
+}

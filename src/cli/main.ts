@@ -1,0 +1,71 @@
+import { homedir } from 'node:os'
+import { DrayError } from '../errors.ts'
+import type { CliContext } from './context.ts'
+import { exitCodeOf } from './exit-codes.ts'
+import { errorLines } from './report-error.ts'
+import { openStdout, tolerateClosedPipe } from './stdout.ts'
+import { version } from './version.ts'
+
+/** Runs the program on this process's arguments and sets its exit code. */
+export async function main(): Promise<void> {
+  const args = process.argv.slice(2)
+  const context = processContext()
+  try {
+    if (isVersionOnly(args)) await context.stdout.write(`${version}\n`)
+    else await runProgram(args, context)
+  } catch (error) {
+    report(error, args, context)
+  }
+}
+
+async function runProgram(args: readonly string[], context: CliContext): Promise<void> {
+  const { createProgram } = await import('./program.ts')
+  const help: string[] = []
+  const program = await createProgram(args, { context, onHelp: text => help.push(text) })
+  try {
+    await program.parseAsync(args.length === 0 ? ['--help'] : [...args], { from: 'user' })
+  } finally {
+    if (help.length > 0) await context.stdout.write(help.join(''))
+  }
+}
+
+/** `dray version` answers without loading anything; with options it is a command like others. */
+function isVersionOnly(args: readonly string[]): boolean {
+  return args.length === 1 && ['version', '--version', '-V'].includes(args[0] ?? '')
+}
+
+function report(error: unknown, args: readonly string[], context: CliContext): void {
+  const cause = context.signal.aborted ? context.signal.reason : error
+  const json = /^--format=?jsonl?$/.test(
+    args.find((arg, i) => /^--format=/.test(arg) || args[i - 1] === '--format') ?? '',
+  )
+  const lines = errorLines(cause, { json, debug: args.includes('--debug') })
+  for (const line of lines) context.stderr.write(`${line}\n`)
+  process.exitCode = exitCodeOf(cause)
+}
+
+function processContext(): CliContext {
+  tolerateClosedPipe(process.stderr)
+  return {
+    env: process.env,
+    homeDir: process.env.HOME ?? homedir(),
+    platform: process.platform,
+    uid: process.getuid?.(),
+    stdin: process.stdin,
+    stdout: openStdout(process.stdout),
+    stderr: process.stderr,
+    signal: interruptSignal(),
+  }
+}
+
+/** The first Ctrl-C lets commands clean up; a second one ends the process at once. */
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController()
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(130)
+    controller.abort(new DrayError('ABORTED', 'interrupted'))
+  }
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
+  return controller.signal
+}

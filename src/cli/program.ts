@@ -1,0 +1,159 @@
+import { Command } from 'commander'
+import { DrayError } from '../errors.ts'
+import type { CliContext } from './context.ts'
+import { version } from './version.ts'
+
+/** One verb's file: declares its arguments and options, and what it does. */
+export interface CommandModule {
+  define(command: Command, context: CliContext): void
+}
+
+interface Verb {
+  readonly name: string
+  readonly alias?: string
+  readonly group: string
+  readonly summary: string
+  readonly load: () => Promise<CommandModule>
+}
+
+const images = 'Images:'
+const registries = 'Registries:'
+const accounts = 'Accounts:'
+const shell = 'Shell:'
+
+const verbs: readonly Verb[] = [
+  {
+    name: 'copy',
+    alias: 'cp',
+    group: images,
+    summary: 'copy an image, all its platforms, from one place to another',
+    load: () => import('./commands/copy.ts'),
+  },
+  {
+    name: 'inspect',
+    group: images,
+    summary: 'show what an image is: platforms, configuration, layers',
+    load: () => import('./commands/inspect.ts'),
+  },
+  {
+    name: 'digest',
+    group: images,
+    summary: 'print the digest that a tag stands for',
+    load: () => import('./commands/digest.ts'),
+  },
+  {
+    name: 'manifest',
+    group: images,
+    summary: "print an image's manifest or index as it is",
+    load: () => import('./commands/manifest.ts'),
+  },
+  {
+    name: 'config',
+    group: images,
+    summary: "print an image's configuration as it is",
+    load: () => import('./commands/config.ts'),
+  },
+  {
+    name: 'blob',
+    group: images,
+    summary: 'print a blob, or a part of it, as it is',
+    load: () => import('./commands/blob.ts'),
+  },
+  {
+    name: 'tag',
+    group: images,
+    summary: 'give an image more tags, without moving its content',
+    load: () => import('./commands/tag.ts'),
+  },
+  {
+    name: 'delete',
+    alias: 'rm',
+    group: images,
+    summary: 'delete a tag or an image',
+    load: () => import('./commands/delete.ts'),
+  },
+  {
+    name: 'ls',
+    group: registries,
+    summary: 'list the tags of a repository',
+    load: () => import('./commands/ls.ts'),
+  },
+  {
+    name: 'catalog',
+    group: registries,
+    summary: 'list the repositories of a registry',
+    load: () => import('./commands/catalog.ts'),
+  },
+  {
+    name: 'serve',
+    group: registries,
+    summary: 'serve a folder as a registry',
+    load: () => import('./commands/serve.ts'),
+  },
+  {
+    name: 'login',
+    group: accounts,
+    summary: 'check a password against a registry and keep it',
+    load: () => import('./commands/login.ts'),
+  },
+  {
+    name: 'logout',
+    group: accounts,
+    summary: 'forget the login of a registry',
+    load: () => import('./commands/logout.ts'),
+  },
+  {
+    name: 'version',
+    group: shell,
+    summary: 'print the version',
+    load: () => import('./commands/version.ts'),
+  },
+]
+
+export interface ProgramOptions {
+  readonly context: CliContext
+  /** Takes the text of `--help`. */
+  readonly onHelp: (text: string) => void
+}
+
+/** The program with the one verb loaded that the arguments name; the others are there for `--help` only. */
+export async function createProgram(args: readonly string[], options: ProgramOptions): Promise<Command> {
+  const program = new Command('dray')
+    .description('Copies, inspects, lists, tags, deletes and serves container images.')
+    .usage('<verb> [options] …')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this, or with a verb its options and examples')
+    .helpCommand('help [verb]', 'show the options and examples of a verb')
+  takeOver(program, options)
+  const named = namedVerb(args)
+  for (const verb of verbs) {
+    const command = addCommand(program, verb)
+    takeOver(command, options)
+    if (verb === named) (await verb.load()).define(command, options.context)
+  }
+  return program
+}
+
+function namedVerb(args: readonly string[]): Verb | undefined {
+  const words = args.filter(arg => !arg.startsWith('-'))
+  const word = words[0] === 'help' ? words[1] : words[0]
+  return verbs.find(({ name, alias }) => word !== undefined && (word === name || word === alias))
+}
+
+function addCommand(program: Command, { name, alias, group, summary }: Verb): Command {
+  const description = `${summary[0]?.toUpperCase()}${summary.slice(1)}.`
+  const command = program.command(name).summary(summary).description(description).helpGroup(group)
+  return alias === undefined ? command : command.alias(alias)
+}
+
+/** Neither prints nor ends the process by itself: the exit code and how an error looks are main's. */
+function takeOver(command: Command, { onHelp }: ProgramOptions): void {
+  const help = command.parent === null ? 'dray --help' : `dray ${command.name()} --help`
+  command
+    .configureOutput({ writeOut: onHelp, writeErr: () => undefined, getOutHelpWidth: () => 100 })
+    .exitOverride(error => {
+      if (error.exitCode === 0) throw error
+      const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+      throw new DrayError('USAGE', message, { hint: `${help} shows what it takes`, cause: error })
+    })
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod/mini'
+import { DrayError } from '../errors.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import { tagFault } from '../oci/reference.ts'
+
+const refNameKey = 'org.opencontainers.image.ref.name'
+
+/**
+ * A descriptor in index.json, checked no further than is needed to keep it: an entry with a digest algorithm or field
+ * from the future stays as it is.
+ */
+export const indexEntrySchema = z.looseObject({
+  digest: z.string(),
+  annotations: z.optional(z.nullable(z.record(z.string(), z.unknown()))),
+})
+
+/** One entry of `manifests` in index.json. */
+export type IndexEntry = Readonly<z.infer<typeof indexEntrySchema>>
+
+/** What becomes of entries that lose their tag. */
+export interface ListingOptions {
+  /** Keep a manifest listed, without a tag, when its last tag moves away or is deleted. */
+  readonly keepUntagged: boolean
+}
+
+/** The tag of an entry (image-spec v1.1, annotations.md: `org.opencontainers.image.ref.name`), if it has one. */
+export function refNameOf(entry: IndexEntry): string | undefined {
+  const name = entry.annotations?.[refNameKey]
+  return typeof name === 'string' && name !== '' ? name : undefined
+}
+
+const refNameComponent = '[A-Za-z0-9]+(?:(?:--?|[._:@+])[A-Za-z0-9]+)*'
+const refNamePattern = new RegExp(`^${refNameComponent}(?:/${refNameComponent})*$`)
+
+/**
+ * Takes what image-spec v1.1, annotations.md, allows in a ref.name, and the tags that it leaves out (`_x`, `1.`).
+ * @throws DrayError `INVALID_REFERENCE`
+ */
+export function checkRefName(tag: string): void {
+  const fault = refNamePattern.test(tag) ? undefined : tagFault(tag)
+  if (fault !== undefined) throw new DrayError('INVALID_REFERENCE', `invalid tag "${tag}": ${fault}`)
+}
+
+/** The entries with a manifest listed under each of the tags, or without a tag where there are none. */
+export function listManifest(
+  entries: readonly IndexEntry[],
+  descriptor: Descriptor,
+  options: ListingOptions & { readonly tags: readonly string[] },
+): IndexEntry[] {
+  let listed = [...entries]
+  for (const tag of options.tags) {
+    if (listed.some(entry => refNameOf(entry) === tag && entry.digest === descriptor.digest)) continue
+    listed = addTag(removeTag(listed, tag, options), descriptor, tag)
+  }
+  const isListed = listed.some(entry => entry.digest === descriptor.digest)
+  return isListed ? listed : [...listed, { ...descriptor }]
+}
+
+/** The entries without a tag. */
+export function removeTag(
+  entries: readonly IndexEntry[],
+  tag: string,
+  options: ListingOptions,
+): IndexEntry[] {
+  const rest = entries.filter(entry => refNameOf(entry) !== tag)
+  if (!options.keepUntagged) return rest
+  for (const entry of entries) {
+    const isListed = rest.some(other => other.digest === entry.digest)
+    if (!isListed) rest.push(withoutRefName(entry))
+  }
+  return rest
+}
+
+function addTag(entries: readonly IndexEntry[], descriptor: Descriptor, tag: string): IndexEntry[] {
+  const untagged = entries.find(entry => entry.digest === descriptor.digest && refNameOf(entry) === undefined)
+  const { annotations, ...entry } = untagged ?? { ...descriptor, annotations: undefined }
+  const tagged = { ...entry, annotations: { ...annotations, [refNameKey]: tag } }
+  return [...entries.filter(other => other !== untagged), tagged]
+}
+
+function withoutRefName(entry: IndexEntry): IndexEntry {
+  const { annotations, ...rest } = entry
+  const { [refNameKey]: _, ...others } = annotations ?? {}
+  return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others }
+}

@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import { z } from 'zod/mini'
+import { DrayError, isDrayError } from '../errors.ts'
+import { mediaTypes } from '../oci/media-types.ts'
+import { readBounded, replaceFile } from './file.ts'
+import { type IndexEntry, indexEntrySchema } from './index-entries.ts'
+import { onDisk } from './io-error.ts'
+import type { KeyedLock } from './keyed-lock.ts'
+
+/** The largest index.json that is read, in bytes. */
+export const maxIndexFileBytes = 64 * 1024 * 1024
+
+/** Go programs write an empty list as null. */
+const indexFileSchema = z.looseObject({ manifests: z.nullable(z.array(indexEntrySchema)) })
+
+type IndexFileDocument = z.infer<typeof indexFileSchema>
+
+/** index.json of a layout (image-spec v1.1, image-layout.md#indexjson-file). What it holds beside `manifests` is kept. */
+export class IndexFile {
+  readonly #path: string
+  readonly #locks: KeyedLock
+
+  constructor(dir: string, locks: KeyedLock) {
+    this.#path = join(dir, 'index.json')
+    this.#locks = locks
+  }
+
+  /** @throws DrayError `INTEGRITY` when it is missing, too large or malformed, `IO` */
+  async entries(): Promise<readonly IndexEntry[]> {
+    return (await this.#read()).manifests ?? []
+  }
+
+  /**
+   * Reads, changes and replaces the file, one change at a time in this process.
+   * @throws DrayError `INTEGRITY`, `IO`
+   */
+  async update(
+    change: (entries: readonly IndexEntry[]) => IndexEntry[] | Promise<IndexEntry[]>,
+  ): Promise<void> {
+    await this.#locks.run(this.#path, async () => {
+      const document = await this.#read()
+      await this.#write({ ...document, manifests: await change(document.manifests ?? []) })
+    })
+  }
+
+  /** Writes an index without manifests where there is no file yet. */
+  async create(): Promise<void> {
+    await this.#locks.run(this.#path, async () => {
+      if ((await this.#readBytes()) !== undefined) return
+      await this.#write({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] })
+    })
+  }
+
+  async #read(): Promise<IndexFileDocument> {
+    const bytes = await this.#readBytes()
+    if (bytes === undefined) {
+      throw new DrayError('INTEGRITY', `${this.#path}: the layout has no index.json`)
+    }
+    let document: unknown
+    try {
+      document = JSON.parse(bytes.toString('utf8'))
+    } catch (cause) {
+      throw new DrayError('INTEGRITY', `${this.#path}: not JSON`, { cause })
+    }
+    const result = indexFileSchema.safeParse(document)
+    // The document itself and not zod's copy of it, which has its keys in another order.
+    if (result.success) return document as IndexFileDocument
+    const where = result.error.issues[0]?.path.map(String).join('.') || 'index'
+    throw new DrayError('INTEGRITY', `${this.#path}: malformed at "${where}"`)
+  }
+
+  async #readBytes(): Promise<Buffer | undefined> {
+    try {
+      return await readBounded(this.#path, maxIndexFileBytes)
+    } catch (error) {
+      if (isDrayError(error, 'NOT_FOUND')) return undefined
+      throw error
+    }
+  }
+
+  async #write(document: IndexFileDocument): Promise<void> {
+    const text = `${JSON.stringify(document)}\n`
+    await replaceFile(this.#path, file => onDisk(this.#path, file.writeFile(text)))
+  }
+}

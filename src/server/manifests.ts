@@ -1,0 +1,117 @@
+import { isDrayError } from '../errors.ts'
+import type { Layout } from '../layout/layout.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import { algorithmOf, digestFault, digestOf, isDigest } from '../oci/digest.ts'
+import { childBlobs, type Manifest, maxManifestBytes, parseManifest } from '../oci/manifest.ts'
+import { essenceOf, isForeignLayerType } from '../oci/media-types.ts'
+import { tagFault } from '../oci/reference.ts'
+import { RegistryFault } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import type { Storage } from './storage.ts'
+import type { Target } from './target.ts'
+
+/**
+ * GET and HEAD manifests/REFERENCE (distribution-spec v1.1, end-3). `Accept` does not matter: there is one form of each
+ * manifest, and a client that cannot read it learns so from its Content-Type.
+ */
+export async function getManifest(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
+  const layout = await storage.open(target.repository)
+  const descriptor = await findManifest(layout, target)
+  const { bytes } = await layout.getManifest(descriptor)
+  const { mediaType, digest } = descriptor
+  exchange.send(
+    200,
+    { 'Content-Type': mediaType, 'Docker-Content-Digest': digest, ETag: `"${digest}"` },
+    bytes,
+  )
+}
+
+/**
+ * PUT manifests/REFERENCE (end-7). Blobs must be there before, except foreign layers; an index may list manifests that
+ * are not there, and a subject may be absent (v1.1, "Pushing Manifests with Subject").
+ */
+export async function putManifest(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
+  const { repository, reference } = target
+  checkTagOrDigest(reference)
+  const bytes = await exchange.collectBody(maxManifestBytes)
+  const manifest = readManifest(bytes, reference, essenceOf(exchange.request.headers['content-type']))
+  const layout = await storage.openToWrite(repository)
+  await checkBlobs(layout, manifest)
+  await layout.putManifest(manifest, isDigest(reference) ? [] : [reference])
+  const { subject } = manifest.content
+  exchange.send(201, {
+    Location: `/v2/${repository}/manifests/${manifest.digest}`,
+    'Docker-Content-Digest': manifest.digest,
+    ...(subject === undefined ? {} : { 'OCI-Subject': subject.digest }),
+  })
+}
+
+/** DELETE manifests/REFERENCE (end-9): a tag alone, or a manifest with all its tags. */
+export async function deleteManifest(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
+  const { repository, reference } = target
+  checkDigest(reference)
+  const layout = await storage.open(repository)
+  try {
+    await (isDigest(reference) ? layout.deleteManifest(reference) : layout.deleteTag(reference))
+  } catch (error) {
+    throw isDrayError(error, 'NOT_FOUND') ? unknownManifest(target) : error
+  }
+  exchange.send(202)
+}
+
+async function findManifest(layout: Layout, target: Target): Promise<Descriptor> {
+  checkDigest(target.reference)
+  const descriptor = await layout.find(target.reference)
+  if (descriptor === undefined) throw unknownManifest(target)
+  return descriptor
+}
+
+function unknownManifest({ repository, reference }: Target): RegistryFault {
+  return new RegistryFault('MANIFEST_UNKNOWN', `${repository} has no manifest ${reference}`, {
+    detail: { reference },
+  })
+}
+
+function checkDigest(reference: string): void {
+  const fault = reference.includes(':') ? digestFault(reference) : undefined
+  if (fault !== undefined) throw new RegistryFault('DIGEST_INVALID', `invalid digest: ${fault}`)
+}
+
+function checkTagOrDigest(reference: string): void {
+  checkDigest(reference)
+  const fault = isDigest(reference) ? undefined : tagFault(reference)
+  if (fault !== undefined) throw new RegistryFault('MANIFEST_INVALID', `invalid tag: ${fault}`)
+}
+
+function readManifest(bytes: Buffer, reference: string, contentType: string): Manifest {
+  const digest = isDigest(reference) ? reference : undefined
+  const found = digestOf(bytes, digest === undefined ? 'sha256' : algorithmOf(digest))
+  if (digest !== undefined && digest !== found) {
+    throw new RegistryFault('DIGEST_INVALID', `the manifest has digest ${found}`, { detail: { digest } })
+  }
+  const manifest = parse(() => parseManifest(bytes, { digest: found, mediaType: contentType }))
+  if (contentType !== '' && contentType !== manifest.mediaType.toLowerCase()) {
+    const message = `the Content-Type is ${contentType}, but the manifest says ${manifest.mediaType}`
+    throw new RegistryFault('MANIFEST_INVALID', message)
+  }
+  return manifest
+}
+
+function parse(read: () => Manifest): Manifest {
+  try {
+    return read()
+  } catch (cause) {
+    if (!isDrayError(cause)) throw cause
+    throw new RegistryFault('MANIFEST_INVALID', cause.message, { cause })
+  }
+}
+
+async function checkBlobs(layout: Layout, manifest: Manifest): Promise<void> {
+  for (const blob of childBlobs(manifest)) {
+    if (isForeignLayerType(blob.mediaType) || (await layout.hasBlob(blob))) continue
+    const { digest, size } = blob
+    throw new RegistryFault('MANIFEST_BLOB_UNKNOWN', `there is no blob ${digest} of ${size} bytes`, {
+      detail: { digest },
+    })
+  }
+}

@@ -1,0 +1,119 @@
+import { type Access, catalogAccess, repositoryAccess } from './auth/access.ts'
+import { deleteBlob, getBlob } from './blobs.ts'
+import { listRepositories } from './catalog.ts'
+import { methodNotAllowed, RegistryFault } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import { deleteManifest, getManifest, putManifest } from './manifests.ts'
+import { listReferrers } from './referrers.ts'
+import { checkRepository, type Storage } from './storage.ts'
+import { listTags } from './tags.ts'
+import type { Target } from './target.ts'
+import { appendChunk, cancelUpload, finishUpload, getUpload, startUpload } from './uploads.ts'
+
+type Handler = (exchange: Exchange, target: Target, storage: Storage) => Promise<void> | void
+type Right = 'nothing' | 'catalog' | 'pull' | 'push' | 'delete'
+
+interface Action {
+  readonly handle: Handler
+  readonly right: Right
+}
+
+/** What a request asks for: who may do it, and doing it. */
+export interface Route {
+  readonly access: readonly Access[]
+  readonly writes: boolean
+  run(storage: Storage): Promise<void>
+}
+
+interface Endpoint {
+  /** Over the path as it was sent; the groups `name` and `reference` are what it names. */
+  readonly pattern: RegExp
+  readonly methods: Readonly<Record<string, Action>>
+}
+
+const read = (handle: Handler, right: Right = 'pull') => ({ GET: { handle, right }, HEAD: { handle, right } })
+
+/** Names may hold parts called `manifests` or `tags`, so the last of them counts; the first endpoint that fits is it. */
+const endpoints: readonly Endpoint[] = [
+  { pattern: /^\/v2\/?$/, methods: read(ping, 'nothing') },
+  { pattern: /^\/v2\/_catalog$/, methods: read(listRepositories, 'catalog') },
+  {
+    pattern: /^\/v2\/(?<name>.*)\/manifests\/(?<reference>[^/]+)$/,
+    methods: {
+      ...read(getManifest),
+      PUT: { handle: putManifest, right: 'push' },
+      DELETE: { handle: deleteManifest, right: 'delete' },
+    },
+  },
+  {
+    pattern: /^\/v2\/(?<name>.*)\/blobs\/uploads\/?$/,
+    methods: { POST: { handle: startUpload, right: 'push' } },
+  },
+  {
+    pattern: /^\/v2\/(?<name>.*)\/blobs\/uploads\/(?<reference>[^/]+)$/,
+    methods: {
+      ...read(getUpload, 'push'),
+      PATCH: { handle: appendChunk, right: 'push' },
+      PUT: { handle: finishUpload, right: 'push' },
+      DELETE: { handle: cancelUpload, right: 'push' },
+    },
+  },
+  {
+    pattern: /^\/v2\/(?<name>.*)\/blobs\/(?<reference>[^/]+)$/,
+    methods: { ...read(getBlob), DELETE: { handle: deleteBlob, right: 'delete' } },
+  },
+  { pattern: /^\/v2\/(?<name>.*)\/tags\/list$/, methods: read(listTags) },
+  { pattern: /^\/v2\/(?<name>.*)\/referrers\/(?<reference>[^/]+)$/, methods: read(listReferrers) },
+]
+
+/**
+ * Finds what a request asks for.
+ * @throws RegistryFault 404 for a path that means nothing, 405 for a method, `NAME_INVALID`
+ */
+export function findRoute(exchange: Exchange): Route {
+  const { endpoint, groups } = findEndpoint(exchange.path)
+  const action = Object.hasOwn(endpoint.methods, exchange.method)
+    ? endpoint.methods[exchange.method]
+    : undefined
+  if (action === undefined) throw methodNotAllowed(exchange.method, Object.keys(endpoint.methods))
+  if (groups.name !== undefined) checkRepository(groups.name)
+  const target = { repository: groups.name ?? '', reference: decode(groups.reference ?? '') }
+  return {
+    access: accessTo(action.right, exchange, target),
+    writes: action.right === 'push' || action.right === 'delete',
+    run: async storage => action.handle(exchange, target, storage),
+  }
+}
+
+function findEndpoint(path: string): { endpoint: Endpoint; groups: Record<string, string | undefined> } {
+  for (const endpoint of endpoints) {
+    const match = endpoint.pattern.exec(path)
+    if (match) return { endpoint, groups: match.groups ?? {} }
+  }
+  throw new RegistryFault('UNSUPPORTED', 'there is no such endpoint', { status: 404 })
+}
+
+/** GET /v2/ (distribution-spec v1.1, end-1). */
+function ping(exchange: Exchange): void {
+  exchange.sendJson(200, {})
+}
+
+function accessTo(right: Right, { query }: Exchange, { repository }: Target): readonly Access[] {
+  if (right === 'nothing') return []
+  if (right === 'catalog') return [catalogAccess]
+  if (right !== 'push') return [repositoryAccess(repository, [right])]
+  const from = query.has('mount') ? query.get('from') : null
+  if (from !== null) checkRepository(from)
+  const pushing = repositoryAccess(repository, ['pull', 'push'])
+  return from === null ? [pushing] : [pushing, repositoryAccess(from, ['pull'])]
+}
+
+/** Some clients encode the colon of a digest. What comes out is checked by whoever uses it. */
+function decode(reference: string): string {
+  try {
+    return decodeURIComponent(reference)
+  } catch (cause) {
+    if (!(cause instanceof URIError)) throw cause
+    throw new RegistryFault('DIGEST_INVALID', 'the reference is not encoded properly', { cause })
+  }
+}

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto'
+import { constants, createReadStream } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDrayError } from '../errors.ts'
+import type { Chunks } from '../image-store.ts'
+import { onDisk } from '../layout/io-error.ts'
+import type { KeyedLock } from '../layout/keyed-lock.ts'
+import { type DigestAlgorithm, DigestCounter, digestOf, hexOf } from '../oci/digest.ts'
+import { RegistryFault } from './errors.ts'
+
+/** An upload that is under way; another repository's upload of the same id is another upload. */
+export interface Upload {
+  readonly repository: string
+  readonly id: string
+}
+
+/** Where the next bytes of an upload belong. */
+export interface Chunk {
+  readonly content: Chunks
+  /** The offset that the client believes in, in bytes; wherever the upload stands when left out. */
+  readonly start?: number | undefined
+  /** How many bytes the client says that there are. */
+  readonly length?: number | undefined
+}
+
+/**
+ * The bytes of unfinished uploads, one file each. All that is known of an upload is its file, so uploads go on after a
+ * restart. What an aborted request has sent is kept, and the client is told how much that is.
+ */
+export class UploadStore {
+  readonly #dir: string
+  readonly #locks: KeyedLock
+
+  constructor(dir: string, locks: KeyedLock) {
+    this.#dir = dir
+    this.#locks = locks
+  }
+
+  async start(repository: string): Promise<Upload> {
+    const upload = { repository, id: randomUUID() }
+    const path = this.path(upload)
+    await onDisk(this.#dir, mkdir(this.#dir, { recursive: true }))
+    await onDisk(path, writeFile(path, '', { flag: 'wx' }))
+    return upload
+  }
+
+  /** Runs work on an upload after all that is under way on it. */
+  exclusively<Result>(upload: Upload, work: () => Promise<Result>): Promise<Result> {
+    return this.#locks.run(this.path(upload), work)
+  }
+
+  /** How many bytes are there. @throws RegistryFault `BLOB_UPLOAD_UNKNOWN` */
+  async size(upload: Upload): Promise<number> {
+    const path = this.path(upload)
+    const { size } = await known(upload, onDisk(path, stat(path)))
+    return size
+  }
+
+  /**
+   * Adds a chunk and returns the new size. A chunk longer than announced is taken back.
+   * @throws RegistryFault 416 when the chunk belongs elsewhere, `SIZE_INVALID` when it is not as long as announced
+   */
+  async append(upload: Upload, chunk: Chunk, counter?: DigestCounter): Promise<number> {
+    const path = this.path(upload)
+    const size = await this.size(upload)
+    if (chunk.start !== undefined && chunk.start !== size) throw outOfOrder(upload, size)
+    const file = await known(upload, onDisk(path, open(path, constants.O_WRONLY | constants.O_APPEND)))
+    try {
+      return size + (await write(file, path, { ...chunk, counter, size }))
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Hashes what is there. */
+  async hash(upload: Upload, algorithm: DigestAlgorithm): Promise<DigestCounter> {
+    const path = this.path(upload)
+    const counter = new DigestCounter(algorithm)
+    await onDisk(path, feed(counter, createReadStream(path)))
+    return counter
+  }
+
+  /** Forgets an upload; one that is not there is no error. */
+  async remove(upload: Upload): Promise<void> {
+    const path = this.path(upload)
+    await onDisk(path, rm(path, { force: true }))
+  }
+
+  /** Removes uploads that nothing was added to since `time` (in milliseconds since 1970). */
+  async removeOlderThan(time: number): Promise<void> {
+    for (const name of await namesIn(this.#dir)) {
+      const path = join(this.#dir, name)
+      const { mtimeMs } = await onDisk(path, stat(path))
+      if (mtimeMs < time) await onDisk(path, rm(path, { recursive: true, force: true }))
+    }
+  }
+
+  /** The upload's file. @throws RegistryFault `BLOB_UPLOAD_UNKNOWN` when the id cannot be one of ours */
+  path({ repository, id }: Upload): string {
+    if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) throw unknownUpload(id)
+    return join(this.#dir, `${id}.${hexOf(digestOf(repository)).slice(0, 32)}`)
+  }
+}
+
+interface Writing extends Chunk {
+  readonly size: number
+  readonly counter: DigestCounter | undefined
+}
+
+async function write(file: FileHandle, path: string, writing: Writing): Promise<number> {
+  const { content, length, counter, size } = writing
+  let written = 0
+  for await (const bytes of content) {
+    written += bytes.length
+    if (written > (length ?? written)) break
+    counter?.add(bytes)
+    await onDisk(path, file.appendFile(bytes))
+  }
+  if (length === undefined || written === length) return written
+  await onDisk(path, file.truncate(size))
+  throw new RegistryFault(
+    'SIZE_INVALID',
+    `the chunk is not as long as its Content-Range says (${length} bytes)`,
+  )
+}
+
+async function feed(counter: DigestCounter, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of chunks) counter.add(chunk)
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    return await onDisk(dir, readdir(dir))
+  } catch (error) {
+    if (isDrayError(error, 'NOT_FOUND')) return []
+    throw error
+  }
+}
+
+async function known<Result>(upload: Upload, operation: Promise<Result>): Promise<Result> {
+  try {
+    return await operation
+  } catch (error) {
+    throw isDrayError(error, 'NOT_FOUND') ? unknownUpload(upload.id) : error
+  }
+}
+
+function unknownUpload(id: string): RegistryFault {
+  return new RegistryFault('BLOB_UPLOAD_UNKNOWN', 'there is no such upload', { detail: { upload: id } })
+}
+
+function outOfOrder({ id }: Upload, size: number): RegistryFault {
+  return new RegistryFault('BLOB_UPLOAD_INVALID', `the next chunk starts at byte ${size}`, {
+    status: 416,
+    headers: uploadProgress(id, size),
+  })
+}
+
+/** The headers that tell how far an upload is (distribution-spec v1.1, "Pushing a blob in chunks"). */
+export function uploadProgress(id: string, size: number): Record<string, string> {
+  // Ends at 0 for an empty upload too, as other registries have it: the header has no way to say "nothing".
+  return { Range: `0-${Math.max(size - 1, 0)}`, 'Docker-Upload-UUID': id }
+}

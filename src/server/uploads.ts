@@ -1,0 +1,140 @@
+import type { Layout } from '../layout/layout.ts'
+import { algorithmOf, type Digest, DigestCounter, digestFault, parseDigest } from '../oci/digest.ts'
+import { RegistryFault } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import { checkRepository, type Storage } from './storage.ts'
+import type { Target } from './target.ts'
+import { type Chunk, type Upload, uploadProgress } from './upload-store.ts'
+
+/**
+ * POST blobs/uploads/ (distribution-spec v1.1, end-4a, end-4b, end-11): starts an upload, takes a whole blob with
+ * `?digest=`, or mounts a blob of another repository with `?mount=&from=`. A mount without `from`, or of a blob that is
+ * not there, starts an upload.
+ */
+export async function startUpload(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
+  const digest = digestIn(exchange, 'digest')
+  const mount = digestIn(exchange, 'mount')
+  if (mount !== undefined && (await mountBlob(exchange, mount, { target, storage }))) return
+  const upload = await storage.uploads.start(target.repository)
+  if (digest === undefined) {
+    exchange.send(202, locationOf(upload, 0))
+    return
+  }
+  try {
+    await finish(exchange, upload, { digest, storage })
+  } catch (error) {
+    // Nobody was told where to go on with this one.
+    await storage.uploads.remove(upload)
+    throw error
+  }
+}
+
+/** PATCH blobs/uploads/ID (end-5): adds a chunk; one with a Content-Range must start where the upload stands. */
+export async function appendChunk(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
+  const upload = uploadOf(target)
+  const { uploads } = storage
+  const size = await uploads.exclusively(upload, () => uploads.append(upload, chunkOf(exchange)))
+  exchange.send(202, locationOf(upload, size))
+}
+
+/** GET blobs/uploads/ID (end-13): how far the upload is. */
+export async function getUpload(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
+  const upload = uploadOf(target)
+  exchange.send(204, locationOf(upload, await storage.uploads.size(upload)))
+}
+
+/** PUT blobs/uploads/ID?digest= (end-6): the last chunk, if any, and the end. Other content ends the upload too. */
+export async function finishUpload(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
+  const digest = digestIn(exchange, 'digest')
+  if (digest === undefined) throw new RegistryFault('DIGEST_INVALID', 'the query must say ?digest=')
+  const upload = uploadOf(target)
+  await storage.uploads.exclusively(upload, () => finish(exchange, upload, { digest, storage }))
+}
+
+/** DELETE blobs/uploads/ID: gives an upload up. */
+export async function cancelUpload(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
+  const upload = uploadOf(target)
+  const { uploads } = storage
+  await uploads.exclusively(upload, async () => {
+    await uploads.size(upload)
+    await uploads.remove(upload)
+  })
+  exchange.send(204)
+}
+
+interface Ending {
+  readonly digest: Digest
+  readonly storage: Storage
+}
+
+async function finish(exchange: Exchange, upload: Upload, { digest, storage }: Ending): Promise<void> {
+  const { uploads } = storage
+  const counter = new DigestCounter(algorithmOf(digest))
+  const size = await uploads.append(upload, chunkOf(exchange), counter)
+  // Reading a large blob back from disk may take longer than a connection may be idle.
+  exchange.allowSilence()
+  const isAllCounted = counter.bytes === size
+  const found = (isAllCounted ? counter : await uploads.hash(upload, algorithmOf(digest))).digest()
+  if (found !== digest) {
+    await uploads.remove(upload)
+    throw new RegistryFault('DIGEST_INVALID', `the content has digest ${found}`, { detail: { digest } })
+  }
+  const layout = await storage.openToWrite(upload.repository)
+  await layout.create()
+  await layout.blobs.adopt(uploads.path(upload), digest)
+  sendCreated(exchange, upload.repository, digest)
+}
+
+interface Mounting {
+  readonly target: Target
+  readonly storage: Storage
+}
+
+async function mountBlob(exchange: Exchange, digest: Digest, mounting: Mounting): Promise<boolean> {
+  const { target, storage } = mounting
+  const from = exchange.query.get('from')
+  if (from === null) return false
+  checkRepository(from)
+  const source: Layout | undefined = await storage.find(from)
+  if (source === undefined || (await source.blobs.size(digest)) === undefined) return false
+  const layout = await storage.openToWrite(target.repository)
+  await layout.create()
+  await layout.blobs.link(source.blobs, digest)
+  sendCreated(exchange, target.repository, digest)
+  return true
+}
+
+function sendCreated(exchange: Exchange, repository: string, digest: Digest): void {
+  exchange.send(201, { Location: `/v2/${repository}/blobs/${digest}`, 'Docker-Content-Digest': digest })
+}
+
+function locationOf({ repository, id }: Upload, size: number): Record<string, string> {
+  return { Location: `/v2/${repository}/blobs/uploads/${id}`, ...uploadProgress(id, size) }
+}
+
+function uploadOf({ repository, reference }: Target): Upload {
+  return { repository, id: reference }
+}
+
+function digestIn(exchange: Exchange, parameter: 'digest' | 'mount'): Digest | undefined {
+  const text = exchange.query.get(parameter)
+  if (text === null) return undefined
+  const fault = digestFault(text)
+  if (fault === undefined) return parseDigest(text)
+  throw new RegistryFault('DIGEST_INVALID', `invalid ${parameter}: ${fault}`, { detail: { digest: text } })
+}
+
+/** The body and where it belongs; the specification's `0-1023` and HTTP's `bytes 0-1023/*` are both understood. */
+function chunkOf(exchange: Exchange): Chunk {
+  const content = exchange.body()
+  const header = exchange.request.headers['content-range']
+  if (header === undefined) return { content }
+  const match = /^(?:bytes[ =])?(\d{1,15})-(-1|\d{1,15})(?:\/(?:\d+|\*))?$/.exec(header)
+  const start = Number(match?.[1])
+  const length = Number(match?.[2]) - start + 1
+  // An empty last chunk cannot be written as a range; what some clients send there ("0--1" or "5-4") is let pass.
+  if (!match || length < 0) {
+    throw new RegistryFault('BLOB_UPLOAD_INVALID', 'the Content-Range is malformed', { status: 416 })
+  }
+  return { content, start, length }
+}

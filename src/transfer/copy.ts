@@ -1,0 +1,147 @@
+import { DrayError } from '../errors.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import { algorithmOf, type Digest, digestOf, isDigest } from '../oci/digest.ts'
+import { descriptorOf, type Manifest } from '../oci/manifest.ts'
+import { copyBlobs } from './copy-blobs.ts'
+import { type CopyOptions, type CopySettings, copySettings } from './copy-options.ts'
+import { type CopyRecord, type CopyResult, copyResult, type ManifestOutcome } from './copy-result.ts'
+import { type WorkGroup, withWorkGroup } from './limit.ts'
+import { ManifestReader } from './manifest-reader.ts'
+import { type CopyPlan, planCopy } from './plan.ts'
+import { offeredPlatforms } from './platform-choice.ts'
+import { selectImage } from './select-image.ts'
+
+/**
+ * Copies an image, or all images of an index, with everything below, byte for byte.
+ *
+ * Nothing is read when the tags are right already, and nothing is sent that is there already. Blobs come first, the
+ * biggest in front, then manifests from the bottom up, the tags last: a tag never stands for something incomplete.
+ * When this settles, nothing runs any more.
+ * @throws DrayError of what failed first; `ABORTED` when the caller's signal ended it
+ */
+export async function copyImage(options: CopyOptions): Promise<CopyResult> {
+  const settings = copySettings(options)
+  const { jobs: limit, signal, now } = settings
+  const startMs = now()
+  const reader = new ManifestReader(settings.source)
+  const record = await withWorkGroup({ limit, signal }, group => copy({ ...settings, reader, group }))
+  return copyResult(record, settings, now() - startMs)
+}
+
+/** One copy under way. */
+interface Job extends CopySettings {
+  readonly reader: ManifestReader
+  readonly group: WorkGroup
+}
+
+async function copy(job: Job): Promise<CopyRecord> {
+  const { source, destination, tags, group, force } = job
+  const [root, found] = await group.all([
+    source.resolve(job.from),
+    group.map(tags, tag => destination.find(tag)),
+  ])
+  await checkRoot(root, job)
+  const newTags = ({ digest }: Descriptor) => tags.filter((_, at) => force || found[at]?.digest !== digest)
+  const isTagged = (image: Descriptor) => tags.length > 0 && newTags(image).length === 0
+  if (job.platforms.length === 0) {
+    await checkResult(root, job)
+    if (isTagged(root)) return { root, image: root, ...nothingDone(root) }
+  }
+  const manifest = await readImage(root, job)
+  const image = descriptorOf(manifest)
+  const platforms = manifest.kind === 'index' ? offeredPlatforms(manifest.content.manifests) : undefined
+  const isThere = !force && (isTagged(image) || (await destination.find(image.digest)) !== undefined)
+  if (isThere && newTags(image).length === 0) return { root, image, platforms, ...nothingDone(image) }
+  const plan = isThere ? nothingBelow : await planCopy(manifest, job)
+  return { root, image, platforms, ...(await carryOut(plan, { manifest, tags: newTags(image) }, job)) }
+}
+
+async function readImage(root: Descriptor, job: Job): Promise<Manifest> {
+  const manifest = await job.reader.read(root)
+  if (job.platforms.length === 0) return manifest
+  const reading = { ...job.reading, signal: job.group.signal }
+  const image = await selectImage(manifest, { ...job, reading })
+  await checkResult(descriptorOf(image), job)
+  return image
+}
+
+/** The root must have the digest that was asked for, as `from` or beside its tag. */
+async function checkRoot(root: Descriptor, job: Job): Promise<void> {
+  const { from, source, expectedDigest } = job
+  const digest = await otherDigest(root, expectedDigest ?? (isDigest(from) ? from : undefined), job)
+  if (digest === undefined) return
+  const name = `${source.name}${isDigest(from) ? '@' : ':'}${from}`
+  throw new DrayError('INTEGRITY', `${name} is ${digest}, not ${expectedDigest ?? from}`, {
+    hint: isDigest(from) ? undefined : 'the tag has moved; leave it out to copy what the digest stands for',
+  })
+}
+
+async function checkResult(image: Descriptor, job: Job): Promise<void> {
+  const { expectedResult, destination } = job
+  const digest = await otherDigest(image, expectedResult, job)
+  if (digest === undefined) return
+  throw new DrayError('INTEGRITY', `${destination.name}@${expectedResult}: the image to copy is ${digest}`)
+}
+
+/** The digest of a manifest in the algorithm of the one expected, when it is another one. */
+async function otherDigest(
+  descriptor: Descriptor,
+  expected: Digest | undefined,
+  { reader }: Job,
+): Promise<Digest | undefined> {
+  if (expected === undefined || expected === descriptor.digest) return undefined
+  const algorithm = algorithmOf(expected)
+  if (algorithm === algorithmOf(descriptor.digest)) return descriptor.digest
+  const other = digestOf((await reader.read(descriptor)).bytes, algorithm)
+  return other === expected ? undefined : other
+}
+
+/** A manifest to be written: with tags, though they be none, as an image of its own; without as a part of one. */
+interface ManifestWrite {
+  readonly manifest: Manifest
+  readonly tags?: readonly string[]
+}
+
+async function carryOut(
+  plan: CopyPlan,
+  top: ManifestWrite,
+  job: Job,
+): Promise<Pick<CopyRecord, 'blobs' | 'manifests'>> {
+  const { group, onEvent } = job
+  onEvent({
+    type: 'planned',
+    manifests: plan.present.length + plan.steps.flat().length + 1,
+    blobs: plan.blobs.length,
+    bytes: plan.blobs.reduce((sum, blob) => sum + blob.size, 0),
+  })
+  const manifests: ManifestOutcome[] = plan.present.map(present)
+  for (const outcome of manifests) report(outcome, job)
+  const blobs = await copyBlobs(plan.blobs, job)
+  for (const step of plan.steps) {
+    manifests.push(...(await group.map(step, manifest => put({ manifest }, job))))
+  }
+  manifests.push(await put(top, job))
+  return { blobs, manifests }
+}
+
+async function put({ manifest, tags }: ManifestWrite, job: Job): Promise<ManifestOutcome> {
+  job.group.signal.throwIfAborted()
+  if (!job.dryRun) await job.destination.putManifest(manifest, tags)
+  const outcome: ManifestOutcome = { descriptor: descriptorOf(manifest), how: 'copied', tags: tags ?? [] }
+  report(outcome, job)
+  return outcome
+}
+
+function report(outcome: ManifestOutcome, { dryRun, onEvent }: Job): void {
+  if (!dryRun) onEvent({ type: 'manifest-done', ...outcome })
+}
+
+const nothingBelow: CopyPlan = { steps: [], present: [], blobs: [] }
+
+function nothingDone(image: Descriptor): Pick<CopyRecord, 'blobs' | 'manifests'> {
+  return { blobs: [], manifests: [present(image)] }
+}
+
+function present(descriptor: Descriptor): ManifestOutcome {
+  return { descriptor, how: 'present', tags: [] }
+}

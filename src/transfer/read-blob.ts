@@ -1,0 +1,115 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { DrayError, isDrayError } from '../errors.ts'
+import type { ImageSource } from '../image-store.ts'
+import { verified } from '../oci/content.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import { abortError } from './limit.ts'
+import { retryDelayMs } from './retry-delay.ts'
+
+/** Waits; throws once the signal is aborted. */
+export type Sleep = (delayMs: number, signal?: AbortSignal) => Promise<unknown>
+
+export interface ReadBlobOptions {
+  /** How many times in a row the stream is opened again without a byte coming of it; 5 unless told. */
+  readonly retries?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly sleep?: Sleep | undefined
+  /** Called before each wait. */
+  readonly onRetry?: ((retry: Retry) => void) | undefined
+}
+
+/** A blob's source that broke is opened again after `delayMs`. */
+export interface Retry {
+  /** What the blob is called in messages. */
+  readonly name: string
+  readonly reason: string
+  readonly delayMs: number
+}
+
+export const defaultRetries = 5
+
+/**
+ * The content of a blob, as one stream. A broken connection, a time-out, a fault of the registry or an early end opens
+ * the source again at the byte where it broke. Size and digest are those of all that was given out, and the last
+ * piece is only given out when both are right. The source's stream is closed however this one ends.
+ * @throws DrayError what the source threw last; `INTEGRITY` for other content than the descriptor says; `ABORTED`
+ */
+export function readBlob(
+  source: ImageSource,
+  descriptor: Descriptor,
+  options: ReadBlobOptions = {},
+): AsyncGenerator<Uint8Array> {
+  return verified(resumed(source, descriptor, options), descriptor, blobName(source, descriptor))
+}
+
+/** What a blob is called in messages and events. */
+export function blobName(source: Pick<ImageSource, 'name'>, descriptor: Descriptor): string {
+  return `${source.name}@${descriptor.digest}`
+}
+
+/** The bytes of one opening after the other, until all have come or the source has no more. */
+async function* resumed(
+  source: ImageSource,
+  descriptor: Descriptor,
+  options: ReadBlobOptions,
+): AsyncGenerator<Uint8Array> {
+  const { retries = defaultRetries } = options
+  const name = blobName(source, descriptor)
+  let position = 0
+  let attempt = 0
+  for (;;) {
+    const start = position
+    let fault: DrayError | undefined
+    try {
+      for await (const chunk of await source.getBlob(descriptor, { start, signal: options.signal })) {
+        throwIfAborted(options.signal)
+        position += chunk.length
+        yield chunk
+      }
+      // A source that ends without a fault and without a byte has no more; `verified` says what is missing.
+      if (position >= descriptor.size || position === start) return
+    } catch (error) {
+      throwIfAborted(options.signal)
+      // What breaks after the last byte, which was the right one, does no harm.
+      if (position === descriptor.size && position > start) return
+      if (isRangeBeyondEnd(error, start)) return
+      if (!isBrokenStream(error)) throw error
+      fault = error
+    }
+    if (position > start) attempt = 0
+    fault ??= new DrayError('NETWORK', `${name}: ended after ${position} bytes`)
+    if (attempt >= retries) throw fault
+    await pause({ name, reason: fault.message, delayMs: retryDelayMs(attempt, Math.random()) }, options)
+    attempt += 1
+  }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortError(signal)
+}
+
+/** RFC 9110, 15.5.17: the blob is shorter at the source than its descriptor says. */
+function isRangeBeyondEnd(error: unknown, start: number): boolean {
+  return isDrayError(error) && error.status === 416 && start > 0
+}
+
+/** True for what another try may mend: the content was not wrong, it did not come. */
+function isBrokenStream(error: unknown): error is DrayError {
+  if (isDrayError(error, 'NETWORK', 'TIMEOUT')) return true
+  return isDrayError(error, 'REGISTRY') && error.status !== undefined && error.status >= 500
+}
+
+async function pause(retry: Retry, options: ReadBlobOptions): Promise<void> {
+  const { signal, sleep = defaultSleep, onRetry } = options
+  onRetry?.(retry)
+  try {
+    await sleep(retry.delayMs, signal)
+  } catch (error) {
+    throwIfAborted(signal)
+    throw error
+  }
+}
+
+function defaultSleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+  return wait(delayMs, undefined, { signal })
+}

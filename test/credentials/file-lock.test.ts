@@ -1,0 +1,72 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { withFileLock } from '../../src/credentials/file-lock.ts'
+import { makeTempDir } from '../support/temp-dir.ts'
+import { errorOf } from './sandbox.ts'
+
+it('work under one lock is done one after the other, and leaves no lock', async () => {
+  await using folder = await makeTempDir()
+  const path = join(folder.path, 'new', 'file')
+  let running = 0
+  const most = await Promise.all(
+    Array.from({ length: 8 }, () =>
+      withFileLock(path, async () => {
+        running++
+        const seen = running
+        await readdir(folder.path)
+        running--
+        return seen
+      }),
+    ),
+  )
+  expect(most).toEqual(Array(8).fill(1))
+  expect(await readdir(join(folder.path, 'new'))).toEqual([])
+})
+
+it('a lock is given back when the work fails', async () => {
+  await using folder = await makeTempDir()
+  const path = join(folder.path, 'file')
+  const fail = async () => {
+    throw new Error('the work')
+  }
+  await expect(withFileLock(path, fail)).rejects.toThrow('the work')
+  expect(await withFileLock(path, async () => 'done')).toBe('done')
+})
+
+it('a lock that was left behind is broken after its time, once for all who wait', async () => {
+  await using folder = await makeTempDir()
+  const path = join(folder.path, 'file')
+  await writeFile(`${path}.lock`, '')
+  const order: string[] = []
+  const work = async () => {
+    order.push('in')
+    await readdir(folder.path)
+    order.push('out')
+  }
+  await Promise.all([1, 2, 3].map(() => withFileLock(path, work, { staleMs: 50 })))
+  expect(order).toEqual(['in', 'out', 'in', 'out', 'in', 'out'])
+  expect(await readdir(folder.path)).toEqual([])
+})
+
+it('a lock that is not to be had in time is an error that says what to do', async () => {
+  await using folder = await makeTempDir()
+  const path = join(folder.path, 'file')
+  await writeFile(`${path}.lock`, '')
+  expect(await errorOf(withFileLock(path, async () => 1, { waitMs: 50 }))).toMatchObject({
+    code: 'TIMEOUT',
+    message: `${path}.lock: another process keeps this lock`,
+    hint: expect.stringContaining('remove the file'),
+  })
+})
+
+it('a lock that cannot be broken is an error that names it', async () => {
+  await using folder = await makeTempDir()
+  const path = join(folder.path, 'file')
+  await mkdir(`${path}.lock`)
+  expect(await errorOf(withFileLock(path, async () => 1, { staleMs: 50 }))).toMatchObject({
+    code: 'IO',
+    message: expect.stringContaining(`cannot remove ${path}.lock`),
+  })
+  expect(await readdir(folder.path)).toEqual(['file.lock'])
+})

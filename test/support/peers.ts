@@ -1,0 +1,32 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** The programs of others that tests run beside ours; `.ci/run install_peers` installs them. */
+export type Peer = 'crane' | 'docker-registry' | 'openssl' | 'oras' | 'skopeo'
+
+/** Where a peer is, by `PATH`; undefined when it is not installed. */
+export function peer(name: Peer): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(folder => folder !== '')
+  return folders.map(folder => join(folder, name)).find(isExecutable)
+}
+
+/**
+ * True when all of them are installed: `describe.skipIf(!requirePeers('crane'))('crane reads …', …)`.
+ * @throws Error in CI (`CI=true`), where none may be missing
+ */
+export function requirePeers(...names: Peer[]): boolean {
+  const missing = names.filter(name => peer(name) === undefined)
+  if (missing.length > 0 && process.env.CI === 'true') {
+    throw new Error(`not installed: ${missing.join(', ')}; ".ci/run install_peers" installs them`)
+  }
+  return missing.length === 0
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
