@@ -1,7 +1,7 @@
-import { type Digest, hexOf } from '../oci/digest.ts'
 import { mediaTypes } from '../oci/media-types.ts'
 import type { InspectedConfig, InspectedPlatform, Inspection } from './inspection.ts'
 import { printable } from './printable.ts'
+import { shortDigest } from './short-digest.ts'
 import { alignRows, cutTo, padTo } from './text-width.ts'
 import { formatBytes } from './units.ts'
 
@@ -141,10 +141,6 @@ function commandOf(createdBy: string | null): string {
     .replace(/^(?:\|\d+ .*? )?\/bin\/sh -c /, 'RUN ')
     .replace(/ # buildkit$/, '')
     .trim()
-}
-
-function shortDigest(digest: Digest): string {
-  return hexOf(digest).slice(0, 12)
 }
 
 function pairs(record: Readonly<Record<string, string>>): string[] {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { homedir } from 'node:os'
 import { DrayError } from '../errors.ts'
 import type { CliContext } from './context.ts'
@@ -61,6 +62,8 @@ function processContext(): CliContext {
 /** The first Ctrl-C lets commands clean up; a second one ends the process at once. */
 function interruptSignal(): AbortSignal {
   const controller = new AbortController()
+  // Every request under way listens to it.
+  setMaxListeners(0, controller.signal)
   const interrupt = () => {
     if (controller.signal.aborted) process.exit(130)
     controller.abort(new DrayError('ABORTED', 'interrupted'))

@@ -32,6 +32,8 @@ interface EndOption {
   readonly name: keyof EndFlags
   readonly flags: string
   readonly text: string
+  /** For verbs with one end. */
+  readonly short?: string
   readonly read?: (value: string, previous: unknown) => unknown
   /** Says something about one registry alone, so that a verb with two ends takes it with a prefix only. */
   readonly personal?: boolean
@@ -43,9 +45,10 @@ const endOptions: readonly EndOption[] = [
   { name: 'caFile', flags: 'ca-file <file>', text: 'trust the CAs in this PEM file too' },
   { name: 'certFile', flags: 'cert-file <file>', text: 'client certificate in PEM', personal: true },
   { name: 'keyFile', flags: 'key-file <file>', text: "client certificate's key in PEM", personal: true },
-  { name: 'username', flags: 'username <name>', text: 'log in with this name', personal: true },
+  { name: 'username', short: 'u', flags: 'username <name>', text: 'log in with this name', personal: true },
   {
     name: 'password',
+    short: 'p',
     flags: 'password <password>',
     text: 'the password (others may see it in the process list)',
     personal: true,
@@ -171,8 +174,9 @@ export function parsePositive(text: string): number {
   throw new DrayError('USAGE', `"${text}" is not a whole number from 1 on`)
 }
 
-function createEndOption({ flags, text, read }: EndOption, prefix: EndPrefix): Option {
-  const option = new Option(`--${prefix === '' ? '' : `${prefix}-`}${flags}`, text)
+function createEndOption({ flags, short, text, read }: EndOption, prefix: EndPrefix): Option {
+  const long = `--${prefix === '' ? '' : `${prefix}-`}${flags}`
+  const option = new Option(prefix === '' && short !== undefined ? `-${short}, ${long}` : long, text)
   return read === undefined ? option : option.argParser(read)
 }
 

@@ -1,10 +1,5 @@
-import {
-  type ProgressState,
-  percentOf,
-  type RunningBlob,
-  shortDigest,
-  summaryParts,
-} from './progress-state.ts'
+import { type ProgressState, percentOf, type RunningBlob, summaryParts } from './progress-state.ts'
+import { shortDigest } from './short-digest.ts'
 import { formatBytes } from './units.ts'
 
 const maxRunning = 6

@@ -1,6 +1,7 @@
 import type { TransferEvent } from '../transfer/events.ts'
 import type { Progress, ProgressOptions } from './progress.ts'
-import { noticeOf, ProgressState, shortDigest, summaryParts } from './progress-state.ts'
+import { noticeOf, ProgressState, summaryParts } from './progress-state.ts'
+import { shortDigest } from './short-digest.ts'
 import { formatBytes } from './units.ts'
 
 /** How long nothing is said while blobs are on their way. */

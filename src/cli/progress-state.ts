@@ -1,4 +1,4 @@
-import { type Digest, hexOf } from '../oci/digest.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { TransferEvent } from '../transfer/events.ts'
 import { printable } from './printable.ts'
 import { redact } from './redact.ts'
@@ -123,8 +123,4 @@ export function noticeOf(event: TransferEvent): string | undefined {
   if (event.type !== 'retry') return undefined
   const what = printable(redact(`${event.name}: ${event.reason}`))
   return `retry: ${what}; trying again in ${formatDuration(event.delayMs)}`
-}
-
-export function shortDigest(digest: Digest, length = 12): string {
-  return hexOf(digest).slice(0, length)
 }

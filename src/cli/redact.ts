@@ -9,7 +9,7 @@ const mask = '***'
 export function redact(text: string): string {
   return text
     .replace(headerLine, (line, start: string, name: string, scheme = '') =>
-      isSecretName(name) ? `${start}${scheme}${mask}` : line,
+      isHeader(name) && isSecretName(name) ? `${start}${scheme}${mask}` : line,
     )
     .replace(authorization, (_, start: string, scheme = '') => `${start}${scheme}${mask}`)
     .replace(quotedField, (field, start: string, name: string, quote: string) =>
@@ -26,11 +26,11 @@ export function redact(text: string): string {
 // Every pattern that begins with a repeated class is held to the start of a word, which keeps it linear.
 
 /** `X-Api-Token: abc` at the start of a line, as a trace shows headers. */
-const headerLine = /^([ \t<>*]*(?![-.])(?<![\w.-])([\w.]+-[\w.-]*)[ \t]*:[ \t]*)(\w+[ \t]+)?[^\r\n]+/gm
+const headerLine = /^([ \t<>*]*([a-z][\w.-]*)[ \t]*:[ \t]*)((?:basic|bearer)[ \t]+)?[^\r\n]+/gim
 
 /** `Authorization: Basic abc`, also within quotes, as a header object is printed. */
 const authorization =
-  /((?:authorization|x-registry-auth|cookie)\\?["']?\s*[:=]\s*\\?["']?)((?:basic|bearer|digest|negotiate)\s+)?[^\r\n"'\\]+/gi
+  /((?:authorization|x-registry-auth|cookie)\\?["']?\s*[:=]\s*\\?["']?)((?:basic|bearer)\s+)?[^\r\n"'\\]+/gi
 
 /** `"token": "abc"`, `password: 'abc'`, and JSON within JSON: `\"token\":\"abc\"`. An end may be missing. */
 const quotedField =
@@ -49,6 +49,11 @@ const schemeAndToken =
 const knownToken = /\b(?:eyJ[\w-]{8,}(?:\.[\w-]*)*|(?:gh[opsur]_|github_pat_|glpat-|dckr_[op]at_)[\w-]{10,})/g
 
 const secretNames = new Set(['auth', 'cookie', 'hmac', 'keypairid', 'policy', 'pwd', 'sig', 'verify'])
+
+/** A word and a colon at the start of a line may be talk (`token: 401`); the name of a header is no such word. */
+function isHeader(name: string): boolean {
+  return /-|^(?:authorization|cookie)$/i.test(name)
+}
 
 function isSecretName(name: string): boolean {
   const bare = name.toLowerCase().replace(/[-_.]/g, '')

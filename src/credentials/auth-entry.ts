@@ -1,6 +1,20 @@
+import { z } from 'zod/mini'
 import type { Credential } from '../credential.ts'
 import { DrayError } from '../errors.ts'
-import type { AuthEntry } from './config-document.ts'
+
+const text = z.nullish(z.string())
+
+/** One entry of `auths`, as docker's and Podman's files have it. */
+export const authEntrySchema = z.looseObject({
+  auth: text,
+  username: text,
+  password: text,
+  identitytoken: text,
+  registrytoken: text,
+})
+
+/** One entry of `auths`. */
+export type AuthEntry = Readonly<z.infer<typeof authEntrySchema>>
 
 const tokenUsername = '<token>'
 

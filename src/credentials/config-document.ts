@@ -1,18 +1,8 @@
 import { z } from 'zod/mini'
 import type { Credential } from '../credential.ts'
 import { DrayError, quote } from '../errors.ts'
-import { encodeEntry, hasSecrets, withoutSecrets } from './auth-entry.ts'
+import { type AuthEntry, authEntrySchema, encodeEntry, hasSecrets, withoutSecrets } from './auth-entry.ts'
 import { matchingKeys, serverKey } from './server-key.ts'
-
-const text = z.nullish(z.string())
-
-const authEntrySchema = z.looseObject({
-  auth: text,
-  username: text,
-  password: text,
-  identitytoken: text,
-  registrytoken: text,
-})
 
 // The name becomes a part of a program's name, so it must not lead to another folder. Empty means: no helper.
 const helperNameSchema = z.string().check(z.regex(/^(?:[A-Za-z0-9][A-Za-z0-9._+-]*)?$/))
@@ -23,8 +13,6 @@ const configSchema = z.looseObject({
   credsStore: z.nullish(helperNameSchema),
 })
 
-/** One entry of `auths`. */
-export type AuthEntry = Readonly<z.infer<typeof authEntrySchema>>
 /** What docker's `config.json`, Podman's `auth.json` and `DOCKER_AUTH_CONFIG` have in common; other fields are kept. */
 export type ConfigDocument = Readonly<z.infer<typeof configSchema>>
 

@@ -3,7 +3,7 @@ import { parseRegistry } from '../oci/reference.ts'
 import { holdsCredential, keepingHelper, withEntry, withoutEntry } from './config-document.ts'
 import { readConfigFile, updateConfigFile } from './config-file.ts'
 import type { CredentialContext, CredentialEntry } from './context.ts'
-import { createHelperClient, type HelperClient } from './helper.ts'
+import { createHelperClient, type HelperClient } from './credential-helper.ts'
 import { credentialSources, loginFile } from './sources.ts'
 
 /** Where a login is kept. */

@@ -3,7 +3,7 @@ import { quote } from '../errors.ts'
 import { decodeEntry } from './auth-entry.ts'
 import { type ConfigDocument, registryHelper } from './config-document.ts'
 import type { CredentialEntry } from './context.ts'
-import type { HelperClient } from './helper.ts'
+import type { HelperClient } from './credential-helper.ts'
 import { matchingKeys } from './server-key.ts'
 
 export interface FindInConfigOptions {

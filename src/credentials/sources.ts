@@ -2,9 +2,9 @@ import { isAbsolute, join } from 'node:path'
 import { parseConfig } from './config-document.ts'
 import { readConfigFile } from './config-file.ts'
 import type { CredentialContext, CredentialSource } from './context.ts'
+import type { HelperClient } from './credential-helper.ts'
 import { environmentCredential } from './environment.ts'
 import { findInConfig } from './find-in-config.ts'
-import type { HelperClient } from './helper.ts'
 
 /**
  * The places to look in, in order; the first that has an entry for the registry or repository wins:

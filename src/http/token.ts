@@ -68,21 +68,7 @@ function postRefresh(send: Send, { realm, service, scopes }: TokenRequest, refre
 
 async function readToken(response: HttpResponse, request: TokenRequest, now: () => number): Promise<Token> {
   const { host } = request.realm
-  if (response.status !== 200) {
-    const { message } = await describeBody(response)
-    const isRefusal = response.status < 500 && response.status !== 429
-    const who = request.credential?.kind === 'basic' ? ` of user "${request.credential.username}"` : ''
-    throw new DrayError(
-      isRefusal ? 'UNAUTHORIZED' : 'NETWORK',
-      isRefusal
-        ? `${host} refused the login${who || (request.credential === undefined ? ' (anonymous)' : '')}: ${message}`
-        : `${host}, which gives out tokens, answered ${response.status}: ${message}`,
-      {
-        status: response.status,
-        hint: isRefusal ? 'check the credential, or log in with dray login' : undefined,
-      },
-    )
-  }
+  if (response.status !== 200) throw await tokenError(response, request)
   const reply = parseReply(await collect(response.body, maxTokenReplyBytes, `the token of ${host}`))
   const value = [reply.token, reply.access_token].find(text => typeof text === 'string' && text !== '')
   if (typeof value !== 'string' || /[^\x21-\x7e]/.test(value)) {
@@ -91,6 +77,25 @@ async function readToken(response: HttpResponse, request: TokenRequest, now: () 
   const seconds = Number(reply.expires_in)
   const lifetimeMs = (Number.isFinite(seconds) && seconds > 0 ? seconds : defaultLifetimeSeconds) * 1000
   return { value, expiresAt: now() + lifetimeMs }
+}
+
+async function tokenError(response: HttpResponse, { realm, credential }: TokenRequest): Promise<DrayError> {
+  const { status } = response
+  const { message } = await describeBody(response)
+  if (status >= 500 || status === 429) {
+    const text = `${realm.host}, which gives out tokens, answered ${status}: ${message}`
+    return new DrayError('NETWORK', text, { status })
+  }
+  if (credential === undefined) {
+    const text = `${realm.host} gives out no token without a login: ${message}`
+    return new DrayError('UNAUTHORIZED', text, { status, hint: 'log in first, with dray login' })
+  }
+  const who = credential.kind === 'basic' ? ` of "${credential.username}"` : ''
+  const text = `${realm.host} refused the login${who}: ${message}`
+  return new DrayError('UNAUTHORIZED', text, {
+    status,
+    hint: 'is the password or token still right? log in again with dray login',
+  })
 }
 
 function parseReply(bytes: Buffer): Record<string, unknown> {

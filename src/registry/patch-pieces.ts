@@ -3,7 +3,7 @@ import { type HttpResponse, withHeaders } from '../http/message.ts'
 import { NetworkError } from '../http/network-error.ts'
 import type { Chunks, OpenContent } from '../image-store.ts'
 import { expectStatus } from './registry-error.ts'
-import { type UploadSession, uploadLocation, withDigest } from './upload.ts'
+import { type UploadSession, uploadLocation, withDigest } from './upload-session.ts'
 
 /** ECR wants at least 5 MB a piece; proxies that refuse a whole blob often allow 100 MB at the most. */
 const pieceBytes = 32 * 1024 * 1024

@@ -1,6 +1,7 @@
 import type { Credential, FindCredential } from '../credential.ts'
 import { DrayError, isDrayError } from '../errors.ts'
 import { auth } from '../http/auth.ts'
+import { describeBody } from '../http/error-body.ts'
 import { type Middleware, type Send, stack, withHeaders } from '../http/message.ts'
 import { redirect } from '../http/redirect.ts'
 import { type Clock, defaultRetryPolicy, type RetryPolicy, retry } from '../http/retry.ts'
@@ -107,6 +108,12 @@ export class Registry {
       url: new URL('v2/', this.#context.url),
       requireCredential: true,
     })
+    if (response.status === 401 || response.status === 403) {
+      const { message } = await describeBody(response)
+      throw new DrayError('UNAUTHORIZED', `${this.name} refused the login: ${message}`, {
+        status: response.status,
+      })
+    }
     await expectStatus(response, [200], `log in to ${this.name}`)
     await response.discard()
     return isAsked ? 'accepted' : 'unasked'

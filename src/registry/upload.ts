@@ -1,5 +1,4 @@
-import { DrayError } from '../errors.ts'
-import { type HttpRequest, type HttpResponse, withHeaders } from '../http/message.ts'
+import { type HttpRequest, withHeaders } from '../http/message.ts'
 import { isTransientError, isTransientStatus, parseRetryAfter, retryDelayMs } from '../http/retry.ts'
 import { repositoryScope } from '../http/scope.ts'
 import type { Chunks, OpenContent, PutBlobResult } from '../image-store.ts'
@@ -8,6 +7,7 @@ import { headBlob } from './blobs.ts'
 import { nameOf, type RepositoryContext, repositoryRequest } from './context.ts'
 import { patchPieces } from './patch-pieces.ts'
 import { expectStatus, isWrongContent, RegistryError } from './registry-error.ts'
+import { cancelUpload, type UploadSession, uploadLocation, withDigest } from './upload-session.ts'
 
 export interface UploadOptions {
   /** Another repository of the same registry that holds the blob. */
@@ -15,21 +15,8 @@ export interface UploadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** An upload session that a registry has opened. */
-export interface UploadSession {
-  readonly context: RepositoryContext
-  readonly descriptor: Descriptor
-  /** The blob, in messages. */
-  readonly name: string
-  readonly location: URL
-  /** The registry's wish for the length of a PATCH, in bytes (`OCI-Chunk-Min-Length`). */
-  readonly minChunkBytes: number
-  readonly signal?: AbortSignal | undefined
-}
-
 /** Answers to a PUT with a body that may mean "not in one piece" (older Artifactory, proxies with a limit). */
 const refusedInOnePiece = new Set([400, 404, 405, 411, 413, 415, 416, 501])
-const cancelTimeoutMs = 5_000
 
 /**
  * Brings a blob into a repository: mounted from a sister repository, else by POST and one PUT (distribution-spec v1.1
@@ -126,47 +113,6 @@ async function putWhole(session: UploadSession, open: OpenContent): Promise<void
   const response = await context.send(withHeaders(request, { 'content-type': 'application/octet-stream' }))
   await expectStatus(response, [201, 204], `upload ${name}`)
   await response.discard()
-}
-
-/** The location of an upload with its digest behind whatever query it has (distribution-spec v1.1 end-6). */
-export function withDigest(location: URL, { digest }: Descriptor): URL {
-  const url = new URL(location)
-  url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`
-  return url
-}
-
-/**
- * Where an upload goes on: absolute or relative, with or without a query, inside `/v2/` or not. A registry behind a
- * proxy that ends TLS often names its own plain-http address; the upload stays on https then.
- */
-export function uploadLocation(response: HttpResponse, name: string): URL {
-  const text = response.headers.get('location') ?? ''
-  const base = response.url
-  if (text === '' || !URL.canParse(text, base.href)) {
-    throw new DrayError('REGISTRY', `cannot upload ${name}: the registry names no place for it`)
-  }
-  const location = new URL(text, base)
-  if (base.protocol === 'https:' && location.protocol === 'http:' && location.hostname === base.hostname) {
-    location.protocol = 'https:'
-    if (location.port === '80') location.port = ''
-  }
-  if (location.protocol !== 'https:' && location.protocol !== base.protocol) {
-    throw new DrayError(
-      'NETWORK',
-      `cannot upload ${name}: the registry wants it sent without https to ${location.host}`,
-    )
-  }
-  return location
-}
-
-/**
- * Ends a session (distribution-spec v1.1 end-13 of the upload's life). Registries differ (202, 204, 401, 405), and a
- * session that is not cancelled expires by itself, so what comes back does not matter.
- */
-async function cancelUpload({ context, location }: UploadSession): Promise<void> {
-  const signal = AbortSignal.timeout(cancelTimeoutMs)
-  const cancelled = context.send({ method: 'DELETE', url: location, scopes: context.scopes, signal })
-  await cancelled.then(response => response.discard()).catch(() => undefined)
 }
 
 function isRefusedInOnePiece(error: unknown): boolean {

@@ -13,6 +13,8 @@ describe('redact', () => {
     ['a registry header of docker', 'X-Registry-Auth: eyJ1c2VyIjoiYm9i', 'X-Registry-Auth: ***'],
     ['cookies', 'Set-Cookie: session=abc; Path=/', 'Set-Cookie: ***'],
     ['a private header', 'a: b\nX-JFrog-Art-Api: AKCp5abc\nc: d', 'a: b\nX-JFrog-Art-Api: ***\nc: d'],
+    ['a digest header', 'authorization: Digest username="bob", response="abc"', 'authorization: ***'],
+    ['a private header of two words', 'X-Api-Token: two words ', 'X-Api-Token: ***'],
     ['a private token', 'PRIVATE-TOKEN: abc', 'PRIVATE-TOKEN: ***'],
     ['a bearer token in a sentence', 'sent Bearer abc.def-123 to r', 'sent Bearer *** to r'],
     ['basic credentials in a sentence', 'sent basic Ym9iOng= to r', 'sent basic *** to r'],

@@ -158,9 +158,7 @@ describe('putting a manifest', () => {
   ])('refuses one of more than 4 MiB %s', async (_, framing) => {
     const body = Buffer.alloc(4 * 1024 * 1024 + 1, ' ')
     const headers = { 'Content-Type': mediaTypes.ociManifest, ...framing }
-    const length = 'Transfer-Encoding' in framing ? { 'Content-Length': undefined } : {}
-    const asked = { headers: { ...headers, ...length }, body }
-    const put = await registry.ask('PUT', '/v2/put/large/manifests/v1', asked)
+    const put = await registry.ask('PUT', '/v2/put/large/manifests/v1', { headers, body })
     expect(put).toMatchObject({ status: 413, codes: ['SIZE_INVALID'] })
   })
 

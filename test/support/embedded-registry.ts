@@ -1,5 +1,11 @@
 import { once } from 'node:events'
-import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
+import {
+  Agent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+} from 'node:http'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import {
@@ -52,7 +58,10 @@ export async function startEmbeddedRegistry(options: Partial<ServerOptions> = {}
     seen.dispatchEvent(new Event('request'))
   }
   const server = await startServer({ dir, host: '127.0.0.1', port: 0, graceMs: 200, onRequest, ...options })
-  const ask: EmbeddedRegistry['ask'] = (method, path, how) => askServer(server, method, { path, ...how })
+  // Kept alive, so that a refusal reaches a client that is still sending.
+  const agent = new Agent({ keepAlive: true })
+  const ask: EmbeddedRegistry['ask'] = (method, path, how = {}) =>
+    askServer(server, { method, path, agent, ...how })
   const putBlob = async (repository: string, blob: SampleBlob) => {
     const path = `/v2/${repository}/blobs/uploads/?digest=${blob.descriptor.digest}`
     expectStatus(201, await ask('POST', path, { body: blob.bytes }))
@@ -74,19 +83,24 @@ export async function startEmbeddedRegistry(options: Partial<ServerOptions> = {}
       return ask('PUT', `/v2/${repository}/manifests/${reference}`, { headers, body })
     },
     async [Symbol.asyncDispose]() {
+      agent.destroy()
       await server.close()
       await folder.remove()
     },
   }
 }
 
-async function askServer(
-  { host, port }: RegistryServer,
-  method: string,
-  { path, headers = {}, body }: AskOptions & { readonly path: string },
-): Promise<Answer> {
-  const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
-  const outgoing = request({ host, port, method, path, headers: { ...length, ...headers }, agent: false })
+interface Asked extends AskOptions {
+  readonly method: string
+  readonly path: string
+  readonly agent: Agent
+}
+
+async function askServer({ host, port }: RegistryServer, asked: Asked): Promise<Answer> {
+  const { method, path, agent, headers = {}, body } = asked
+  const isChunked = 'Transfer-Encoding' in headers
+  const length = body === undefined || isChunked ? {} : { 'Content-Length': Buffer.byteLength(body) }
+  const outgoing = request({ host, port, method, path, headers: { ...length, ...headers }, agent })
   outgoing.end(body)
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
   const bytes = await buffer(incoming)

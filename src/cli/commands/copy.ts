@@ -145,7 +145,8 @@ async function report(result: CopyResult, flags: CopyFlags, context: CliContext)
   const { destination, digest, tags, changed, sourceDigest } = result
   if (changed) session.say(`the digest is a new one: ${digest} (the source has ${sourceDigest})`)
   session.say(summary(result))
-  const names = tags.length === 0 ? [destination] : tags.map(tag => `${destination}:${tag}`)
+  const written = tags.length === 0 ? [destination] : tags.map(tag => `${destination}:${tag}`)
+  const names = result.dryRun ? [] : written
   await session.print(result, () =>
     [...planLines(result), ...names.map(name => `${name}@${digest}\n`)].join(''),
   )
@@ -161,17 +162,24 @@ function planLines({ plan = [], destination }: CopyResult): string[] {
 }
 
 function summary({ blobs, manifests, bytes, seconds, dryRun }: CopyResult): string {
-  const counts = [
-    [blobs.copied, 'blobs copied'],
-    [blobs.mounted, 'mounted'],
-    [blobs.present, 'already there'],
-    [blobs.foreign, 'foreign left out'],
-    [manifests.copied, 'manifests written'],
-  ] as const
-  const parts = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
-  const done =
-    parts.length === 0 ? 'nothing to do, it is all there' : `${parts.join(', ')}, ${formatBytes(bytes)}`
-  return `${dryRun ? 'dry run: ' : ''}${done} in ${formatDuration(seconds * 1000)}`
+  const size = formatBytes(bytes)
+  const parts = [
+    ...counted(blobs.copied, dryRun ? `to copy (${size})` : `copied (${size})`),
+    ...counted(blobs.mounted, dryRun ? 'to mount' : 'mounted'),
+    ...counted(blobs.present, 'already there'),
+    ...counted(blobs.foreign, 'foreign, left out'),
+  ]
+  const written = counted(manifests.copied, dryRun ? 'to write' : 'written')
+  const sections = [
+    ...(parts.length === 0 ? [] : [`blobs: ${parts.join(', ')}`]),
+    ...(written.length === 0 ? [] : [`manifests: ${written.join('')}`]),
+  ]
+  if (sections.length === 0) sections.push('nothing to do, it is all there')
+  return `${dryRun ? 'dry run: ' : ''}${sections.join('; ')}; ${formatDuration(seconds * 1000)}`
+}
+
+function counted(count: number, what: string): string[] {
+  return count === 0 ? [] : [`${count} ${what}`]
 }
 
 function collectTag(tag: string, previous: readonly string[] = []): string[] {

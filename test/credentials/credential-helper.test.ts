@@ -1,6 +1,6 @@
 import { access, chmod, readFile } from 'node:fs/promises'
 import { describe, expect, it, vi } from 'vitest'
-import { createHelperClient } from '../../src/credentials/helper.ts'
+import { createHelperClient } from '../../src/credentials/credential-helper.ts'
 import { maxOutputBytes } from '../../src/credentials/helper-process.ts'
 import { errorOf, everythingSaid, keepingScript, makeSandbox } from './sandbox.ts'
 
