@@ -1,0 +1,54 @@
+export type { Credential, CredentialTarget, FindCredential } from './credential.ts'
+export { openCredentials } from './credentials/credentials.ts'
+export { DrayError, type DrayErrorOptions, type ErrorCode, isDrayError } from './errors.ts'
+export type { HttpRequest, HttpResponse, Middleware, Send } from './http/message.ts'
+export { stack } from './http/message.ts'
+export type { Clock, RetryEvent, RetryPolicy } from './http/retry.ts'
+export type { ProxySettings, TlsSettings, Transport, TransportOptions } from './http/send.ts'
+export { createTransport } from './http/send.ts'
+export type {
+  BlobRange,
+  Chunks,
+  ImageDestination,
+  ImageSource,
+  OpenContent,
+  PutBlobOptions,
+  PutBlobResult,
+  TagOrDigest,
+} from './image-store.ts'
+export { type Layout, type OpenLayoutOptions, openLayout } from './layout/layout.ts'
+export { type ImageConfig, parseConfig } from './oci/config.ts'
+export type { Descriptor } from './oci/descriptor.ts'
+export { type Digest, type DigestAlgorithm, digestOf, isDigest, parseDigest } from './oci/digest.ts'
+export {
+  type ArtifactManifest,
+  childBlobs,
+  childManifests,
+  descriptorOf,
+  type ImageIndex,
+  type ImageManifest,
+  type Manifest,
+  parseManifest,
+} from './oci/manifest.ts'
+export { mediaTypes } from './oci/media-types.ts'
+export { formatPlatform, matchesPlatform, type Platform, parsePlatform } from './oci/platform.ts'
+export { formatReference, parseReference, type Reference } from './oci/reference.ts'
+export type { RegistryEvent } from './registry/context.ts'
+export { type DeletedImage, type DeleteImageOptions, deleteImage } from './registry/delete-image.ts'
+export { Registry, type RegistryOptions } from './registry/registry.ts'
+export { RegistryError } from './registry/registry-error.ts'
+export { Repository } from './registry/repository.ts'
+export { readHtpasswd } from './server/auth/htpasswd.ts'
+export {
+  type RegistryServer,
+  type RequestEvent,
+  type ServerAuth,
+  type ServerOptions,
+  startServer,
+} from './server/server.ts'
+export { copyImage } from './transfer/copy.ts'
+export type { CopyOptions } from './transfer/copy-options.ts'
+export type { CopyResult } from './transfer/copy-result.ts'
+export type { OnTransferEvent, TransferEvent } from './transfer/events.ts'
+export { type FindImageOptions, type FoundImage, findImage } from './transfer/find-image.ts'
+export { type ReadBlobOptions, readBlob } from './transfer/read-blob.ts'

@@ -300,6 +300,7 @@ function ownCodeOfIndex(sources: Sources): string[] {
     .filter(line => line.trim() !== '')
 }
 
+/** An options object is documented by the function that takes it, a verb's `define` by `CommandModule`. */
 function undocumented(sources: Sources): string[] {
   const declaration =
     /^export (?:declare |abstract |async )*(?:function\*?|class|interface|type|const|let) ?(?<name>\w+)/
@@ -308,7 +309,10 @@ function undocumented(sources: Sources): string[] {
     return lines.flatMap((line, number) => {
       const name = declaration.exec(line)?.groups?.name
       const before = lines.slice(0, number).findLast(other => !other.startsWith('//')) ?? ''
-      return name === undefined || before.endsWith('*/') ? [] : [`${file}:${number + 1} exports ${name}`]
+      const speaksForItself = name === 'define' || name?.endsWith('Options')
+      return name === undefined || speaksForItself || before.endsWith('*/')
+        ? []
+        : [`${file}:${number + 1} exports ${name}`]
     })
   })
 }

@@ -27,6 +27,7 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof OutputClosed ? 0 : 1
 }
 
+/** An error of commander's own. */
 export interface CommanderError extends Error {
   readonly code: string
   readonly exitCode: number

@@ -32,6 +32,7 @@ export interface Inspection {
   readonly history: readonly InspectedStep[]
 }
 
+/** An entry of an index. */
 export interface InspectedPlatform {
   /** `linux/arm/v7`, or null where the index does not say. */
   readonly platform: string | null
@@ -43,6 +44,7 @@ export interface InspectedPlatform {
   readonly annotations: Readonly<Record<string, string>>
 }
 
+/** What an image's configuration says of how it runs. */
 export interface InspectedConfig {
   readonly user: string | null
   readonly entrypoint: readonly string[] | null
@@ -56,6 +58,7 @@ export interface InspectedConfig {
   readonly labels: Readonly<Record<string, string>>
 }
 
+/** A layer of the described image. */
 export interface InspectedLayer {
   readonly digest: Digest
   readonly mediaType: string
@@ -65,6 +68,7 @@ export interface InspectedLayer {
   readonly createdBy: string | null
 }
 
+/** A step of the described image's history. */
 export interface InspectedStep {
   readonly created: string | null
   readonly createdBy: string | null
@@ -74,6 +78,7 @@ export interface InspectedStep {
   readonly layer: number | null
 }
 
+/** What an inspection is made from. */
 export interface InspectionInput {
   /** The reference in full, as it is to be shown. */
   readonly reference: string

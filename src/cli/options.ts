@@ -26,6 +26,7 @@ export interface EndFlags {
   readonly maxRetryAfter?: number
 }
 
+/** Which end a flag is for; without a prefix, the only end or both. */
 export type EndPrefix = '' | 'from' | 'to'
 
 interface EndOption {
@@ -138,6 +139,7 @@ export function addCommonOptions(command: Command): Command {
     .option('--debug', 'show every request on stderr, and the stack of an error')
 }
 
+/** Adds `--format`, which is `text` by default. */
 export function addFormatOption(command: Command, example: string): Command {
   const text = `text, json, jsonl, or a template such as '${example}'`
   const option = new Option('--format <format>', text).argParser(parseFormat)

@@ -8,6 +8,7 @@ const maxBarLength = 30
 /** Colours a bar. Colours take no columns. */
 export type Paint = (bar: string) => string
 
+/** The room that bars have. */
 export interface BarsSize {
   /** The columns that a line may take. */
   readonly columns: number

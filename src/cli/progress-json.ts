@@ -2,7 +2,7 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { TransferEvent } from '../transfer/events.ts'
 import { jsonLine } from './output.ts'
-import type { Progress, ProgressOptions } from './progress.ts'
+import type { Progress, ProgressOptions } from './progress-display.ts'
 import { redact } from './redact.ts'
 
 /** A blob's progress is told at most once in so many milliseconds; its bytes are summed up meanwhile. */

@@ -1,5 +1,5 @@
 import type { TransferEvent } from '../transfer/events.ts'
-import type { Progress, ProgressOptions } from './progress.ts'
+import type { Progress, ProgressOptions } from './progress-display.ts'
 import { noticeOf, ProgressState, summaryParts } from './progress-state.ts'
 import { shortDigest } from './short-digest.ts'
 import { formatBytes } from './units.ts'

@@ -9,6 +9,7 @@ const speedWindowMs = 5000
 /** Progress is summed up over so many milliseconds, so that the window holds few samples. */
 const sampleMs = 250
 
+/** A blob on its way. */
 export interface RunningBlob {
   readonly digest: Digest
   readonly size: number

@@ -2,8 +2,8 @@ import type { Writable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { Chalk } from 'chalk'
 import ora from 'ora'
-import type { Progress, ProgressOptions } from './progress.ts'
 import { progressLines } from './progress-bars.ts'
+import type { Progress, ProgressOptions } from './progress-display.ts'
 import { noticeOf, ProgressState } from './progress-state.ts'
 
 /** What a terminal tells about its size; both are undefined or 0 where it does not say. */

@@ -1,13 +1,15 @@
-import type { Writable } from 'node:stream'
 import { DrayError } from '../errors.ts'
-import type { OnTransferEvent } from '../transfer/events.ts'
+import type { Progress, ProgressOptions } from './progress-display.ts'
 
+/** The values of `--progress`. */
 export const progressFlags = ['auto', 'tty', 'plain', 'json', 'none'] as const
+/** A value of `--progress`. */
 export type ProgressFlag = (typeof progressFlags)[number]
 
 /** `none` still shows warnings; `quiet` shows nothing. */
 export type ProgressKind = 'tty' | 'plain' | 'json' | 'none' | 'quiet'
 
+/** What the choice of a display depends on. */
 export interface ProgressSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Whether stderr is a terminal. */
@@ -38,21 +40,6 @@ export function chooseProgress(
 export function chooseColor({ env, isTTY }: ProgressSurroundings): boolean {
   if (env.FORCE_COLOR !== undefined) return !['0', 'false'].includes(env.FORCE_COLOR)
   return isTTY && !env.NO_COLOR && env.TERM !== 'dumb'
-}
-
-/** A running display of a transfer. */
-export interface Progress {
-  readonly onEvent: OnTransferEvent
-  /** Takes the display away and gives the cursor back. Must be called, also after a failure; twice does no harm. */
-  stop(): void
-}
-
-export interface ProgressOptions {
-  /** Where to draw: stderr. */
-  readonly stream: Writable
-  readonly color?: boolean
-  /** Milliseconds on a clock that never goes back. */
-  readonly now?: () => number
 }
 
 /** Starts a display. What a kind needs is loaded only here, so that verbs without progress start fast. */

@@ -23,6 +23,7 @@ export interface Stdout {
   writeAll(chunks: AsyncIterable<Uint8Array>): Promise<void>
 }
 
+/** Makes the program's stdout of a stream. */
 export function openStdout(stream: Writable & { readonly isTTY?: boolean }): Stdout {
   // A failed write comes both as an event and through its callback; the callback is the one that is answered.
   stream.on('error', () => {})

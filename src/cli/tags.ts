@@ -2,6 +2,7 @@ import semver from 'semver'
 import { DrayError, quote } from '../errors.ts'
 import { parsePattern } from './pattern.ts'
 
+/** The values of `--sort`. */
 export const tagSorts = ['name', 'semver', 'natural', 'none'] as const
 
 /**
@@ -12,6 +13,7 @@ export const tagSorts = ['name', 'semver', 'natural', 'none'] as const
  */
 export type TagSort = (typeof tagSorts)[number]
 
+/** Which tags are wanted, and in which order. */
 export interface TagSelection {
   /**
    * Only tags that are full semantic versions, with or without a leading `v`, within this range (npm's syntax).

@@ -13,6 +13,7 @@ export interface Terminal {
   close(): void
 }
 
+/** The streams that may be a terminal. */
 export interface StandardStreams {
   readonly stdin: NodeJS.ReadStream
   readonly stderr: NodeJS.WriteStream

@@ -11,6 +11,7 @@ export type CredentialPlace =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'helper'; readonly program: string }
 
+/** What `storeCredential` did. */
 export interface StoredCredential {
   readonly place: CredentialPlace
   /** True when it is only base64: whoever can read the file has the credential. */

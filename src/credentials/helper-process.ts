@@ -19,6 +19,7 @@ export interface HelperCall {
   readonly input: string
 }
 
+/** What a helper printed before it ended by itself. */
 export interface HelperOutput {
   readonly succeeded: boolean
   readonly stdout: string

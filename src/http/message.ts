@@ -5,6 +5,7 @@ export interface StreamBody {
   readonly open: () => Promise<AsyncIterable<Uint8Array>>
 }
 
+/** A request as the layers of this folder pass it on. */
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly url: URL
@@ -18,6 +19,7 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined
 }
 
+/** An answer, as soon as its headers are there. */
 export interface HttpResponse {
   readonly status: number
   readonly headers: HttpHeaders
@@ -29,6 +31,7 @@ export interface HttpResponse {
   discard(): Promise<void>
 }
 
+/** The headers of an answer; names are asked for in lower case. */
 export interface HttpHeaders {
   /** The value of a header, several joined by ", "; the name is in lower case. */
   get(name: string): string | undefined
@@ -47,6 +50,7 @@ export function stack(send: Send, ...middleware: readonly Middleware[]): Send {
   return middleware.reduceRight((next, wrap) => wrap(next), send)
 }
 
+/** True for a body that is opened anew for each time it is sent. */
 export function isStreamBody(body: HttpRequest['body']): body is StreamBody {
   return body !== undefined && !(body instanceof Uint8Array)
 }

@@ -14,6 +14,7 @@ export interface RetryPolicy {
   readonly maxRetryAfterMs: number
 }
 
+/** Five retries, from half a second to half a minute apart, and up to two minutes for a `Retry-After`. */
 export const defaultRetryPolicy: RetryPolicy = {
   retries: 5,
   baseMs: 500,
@@ -21,6 +22,7 @@ export const defaultRetryPolicy: RetryPolicy = {
   maxRetryAfterMs: 120_000,
 }
 
+/** Time and chance, passed in so that tests need not wait. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number
@@ -30,6 +32,7 @@ export interface Clock {
   random(): number
 }
 
+/** A request failed for a passing reason and is sent again after `delayMs`. */
 export interface RetryEvent {
   readonly type: 'retry'
   readonly name: string

@@ -5,6 +5,7 @@ import { DrayError } from '../errors.ts'
 import { type HttpRequest, type HttpResponse, headersFrom, isStreamBody, type Send } from './message.ts'
 import { networkError } from './network-error.ts'
 
+/** How the other side is to be trusted, and how it is to trust us. */
 export interface TlsSettings {
   /** Certificates in PEM that are trusted beside the usual roots. */
   readonly ca?: readonly string[] | undefined

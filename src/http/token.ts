@@ -13,6 +13,7 @@ export interface TokenRequest {
   readonly credential?: Credential | undefined
 }
 
+/** A bearer token, ready to be sent. */
 export interface Token {
   readonly value: string
   /** Milliseconds since 1970, by this machine's clock. */

@@ -14,6 +14,7 @@ export interface RegistryContext {
   readonly onEvent?: ((event: RegistryEvent) => void) | undefined
 }
 
+/** What a registry client tells while it works. */
 export type RegistryEvent = RetryEvent | { readonly type: 'warning'; readonly message: string }
 
 /** What every call to one repository needs. */

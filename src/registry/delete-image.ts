@@ -14,6 +14,7 @@ export interface DeleteImageOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What was deleted, or in a dry run would be. */
 export interface DeletedImage {
   readonly repository: string
   /** What the tag stood for, or the digest that was asked for. */

@@ -11,6 +11,7 @@ export const defaultPageSize = 1000
 /** The largest page read, in bytes: Google's tag lists come in one page with a map of all manifests. */
 const maxPageBytes = 64 * 1024 * 1024
 
+/** One list that comes in pages. */
 export interface PagedList {
   readonly request: HttpRequest
   /** The field that holds the names: `tags` or `repositories`. */

@@ -30,4 +30,5 @@ export type TransferEvent =
   | { readonly type: 'retry'; readonly name: string; readonly reason: string; readonly delayMs: number }
   | { readonly type: 'warning'; readonly message: string }
 
+/** Takes the events of a transfer, in order. */
 export type OnTransferEvent = (event: TransferEvent) => void

@@ -15,6 +15,7 @@ export interface FindImageOptions {
   readonly reading?: ReadBlobOptions | undefined
 }
 
+/** An image, and the index that it was found in. */
 export interface FoundImage {
   /** What the reference stands for: the image itself or an index. */
   readonly root: Manifest

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { DrayError } from '../errors.ts'
 
 /**
@@ -62,6 +63,8 @@ export async function withWorkGroup<Result>(
 ): Promise<Result> {
   const { limit, signal } = options
   const controller = new AbortController()
+  // Every request of every piece listens to it.
+  setMaxListeners(0, controller.signal)
   const cancel = () => controller.abort(abortError(signal))
   if (signal?.aborted) cancel()
   signal?.addEventListener('abort', cancel, { once: true })

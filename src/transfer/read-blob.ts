@@ -26,6 +26,7 @@ export interface Retry {
   readonly delayMs: number
 }
 
+/** How many openings in a row may bring no byte. */
 export const defaultRetries = 5
 
 /**

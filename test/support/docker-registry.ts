@@ -34,6 +34,8 @@ export interface DockerRegistry extends AsyncDisposable {
   readonly url: string
   /** `127.0.0.1:PORT`, as references have it. */
   readonly host: string
+  /** The folder that holds all that was pushed. */
+  readonly storage: string
   /** Its access log so far, a line for each answered request; a line may come shortly after its answer. */
   accessLog(): string[]
   stop(): Promise<void>
@@ -43,6 +45,8 @@ export interface DockerRegistry extends AsyncDisposable {
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   await using starting = new AsyncDisposableStack()
   const folder = starting.use(await makeTempDir(await fastParent()))
+  const storage = join(folder.path, 'storage')
+  await mkdir(storage)
   const config = join(folder.path, 'config.json') // JSON is YAML too
   await writeFile(config, JSON.stringify(await configuration(options, folder.path)))
   const running = starting.use(await start('docker-registry', ['serve', config]))
@@ -52,6 +56,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   return {
     url: `${options.tls === undefined ? 'http' : 'https'}://${host}`,
     host,
+    storage,
     accessLog: () => running.stdout.split('\n').filter(line => line !== ''),
     stop,
     [Symbol.asyncDispose]: stop,
@@ -60,13 +65,11 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
 
 async function configuration(options: DockerRegistryOptions, folder: string): Promise<object> {
   const { auth = 'none', tls } = options
-  const storage = join(folder, 'storage')
-  await mkdir(storage)
   return {
     version: 0.1,
     log: { level: 'info', formatter: 'text' },
     storage: {
-      filesystem: { rootdirectory: storage },
+      filesystem: { rootdirectory: join(folder, 'storage') },
       delete: { enabled: options.delete ?? true },
       maintenance: { uploadpurging: { enabled: false } },
     },

@@ -38,8 +38,8 @@ export interface EmbeddedRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string
   readonly dir: string
-  /** Resolves with all requests so far when `count` of them have ended. */
-  events(count: number): Promise<readonly RequestEvent[]>
+  /** Resolves with the first request that fits, now or later. */
+  ended(fits: (event: RequestEvent) => boolean): Promise<RequestEvent>
   /** Sends a request with its path as it is, neither encoded nor normalised. */
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>
   putBlob(repository: string, blob: SampleBlob): Promise<void>
@@ -72,9 +72,12 @@ export async function startEmbeddedRegistry(options: Partial<ServerOptions> = {}
     dir,
     ask,
     putBlob,
-    async events(count) {
-      while (events.length < count) await once(seen, 'request')
-      return events
+    async ended(fits) {
+      while (true) {
+        const event = events.find(fits)
+        if (event !== undefined) return event
+        await once(seen, 'request')
+      }
     },
     async putImage(repository, { config, layer, manifest }, reference) {
       for (const blob of [config, layer]) await putBlob(repository, blob)

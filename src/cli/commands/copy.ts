@@ -7,14 +7,8 @@ import type { OnTransferEvent } from '../../transfer/events.ts'
 import type { CliContext } from '../context.ts'
 import { type Location, parseLocation } from '../location.ts'
 import * as options from '../options.ts'
-import {
-  chooseColor,
-  chooseProgress,
-  type Progress,
-  type ProgressFlag,
-  progressFlags,
-  startProgress,
-} from '../progress.ts'
+import { chooseColor, chooseProgress, type ProgressFlag, progressFlags, startProgress } from '../progress.ts'
+import type { Progress } from '../progress-display.ts'
 import { type CommonFlags, Session, withSession } from '../session.ts'
 import { formatBytes, formatDuration } from '../units.ts'
 
