@@ -260,7 +260,7 @@ describe('a registry with tokens and anonymous pull', () => {
     const auth = { kind: 'token', service: 's', users, anonymousPull: true } as const
     await using registry = await startEmbeddedRegistry({ dir, auth })
     const scopes = ['repository:a:pull,push,delete', 'repository:b:*', 'registry:catalog:*']
-    const query = new URLSearchParams(scopes.map(scope => ['scope', scope]))
+    const query = scopes.map(scope => `scope=${scope}`).join('&')
     const given = (await registry.ask('GET', `/token?${query}&offline_token=true`)).json() as Token
     expect(given.scope).toBe('repository:a:pull')
     expect(given.refresh_token).toBeUndefined()
