@@ -9,17 +9,20 @@ type Sources = ReadonlyMap<string, string>
 /** What the files of a folder (or one file beside the folders) may import, besides one another. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
+  'backoff.ts': [],
+  'work-group.ts': ['errors.ts'],
   'credential.ts': [],
   'image-store.ts': ['oci', 'errors.ts'],
+  files: ['errors.ts'],
   oci: ['errors.ts'],
-  http: ['oci', 'errors.ts', 'credential.ts'],
-  registry: ['http', 'oci', 'errors.ts', 'credential.ts', 'image-store.ts'],
-  layout: ['oci', 'errors.ts', 'image-store.ts'],
+  http: ['oci', 'errors.ts', 'backoff.ts', 'credential.ts'],
+  registry: ['http', 'oci', 'errors.ts', 'work-group.ts', 'credential.ts', 'image-store.ts'],
+  layout: ['files', 'oci', 'errors.ts', 'image-store.ts'],
   'docker-archive': ['oci', 'errors.ts', 'image-store.ts'],
   'docker-daemon': ['oci', 'errors.ts', 'image-store.ts'],
-  transfer: ['oci', 'errors.ts', 'image-store.ts'],
-  credentials: ['oci', 'errors.ts', 'credential.ts'],
-  server: ['oci', 'layout', 'errors.ts', 'image-store.ts'],
+  transfer: ['oci', 'errors.ts', 'backoff.ts', 'work-group.ts', 'image-store.ts'],
+  credentials: ['files', 'oci', 'errors.ts', 'credential.ts'],
+  server: ['files', 'oci', 'layout', 'errors.ts', 'image-store.ts'],
 }
 
 /** These wire the others, so they may import all but the command line. */
@@ -72,6 +75,11 @@ describe('a turned arrow is found', () => {
     ['src/transfer/a.ts', "import { b } from '../registry/b.ts'", '../registry/b.ts'],
     ['src/credentials/a.ts', "import { b } from '../http/b.ts'", '../http/b.ts'],
     ['src/server/a.ts', "import { b } from '../http/b.ts'", '../http/b.ts'],
+    ['src/files/a.ts', "import { b } from '../oci/b.ts'", '../oci/b.ts'],
+    ['src/http/a.ts', "import { b } from '../files/b.ts'", '../files/b.ts'],
+    ['src/oci/a.ts', "import { b } from '../files/b.ts'", '../files/b.ts'],
+    ['src/registry/a.ts', "import { b } from '../files/b.ts'", '../files/b.ts'],
+    ['src/transfer/a.ts', "import { b } from '../files/b.ts'", '../files/b.ts'],
     ['src/errors.ts', "import { b } from './oci/b.ts'", './oci/b.ts'],
     ['src/transfer/a.ts', "import { b } from '../cli/b.ts'", '../cli/b.ts'],
     ['src/index.ts', "export { b } from './cli/b.ts'", './cli/b.ts'],
@@ -90,6 +98,9 @@ describe('a turned arrow is found', () => {
       ],
       ['src/registry/a.ts', "import { b } from '../http/b.ts'\n// import { c } from '../cli/c.ts'"],
       ['src/server/a.ts', "/**\n * import { c } from '../cli/c.ts'\n */\nimport { b } from '../layout/b.ts'"],
+      ['src/layout/a.ts', "import { b } from '../files/b.ts'"],
+      ['src/server/auth/a.ts', "import { b } from '../../files/b.ts'"],
+      ['src/credentials/a.ts', "import { b } from '../files/b.ts'\nimport { e } from '../errors.ts'"],
       ['src/cli/commands/a.ts', "import { b } from '../../transfer/b.ts'"],
       ['src/cli/version.ts', "import { version } from '../../package.json' with { type: 'json' }"],
     ])

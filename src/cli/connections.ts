@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import type { Credential, FindCredential } from '../credential.ts'
 import type { CredentialContext } from '../credentials/context.ts'
 import { openCredentials } from '../credentials/credentials.ts'
 import { unusedEnvironmentCredential } from '../credentials/environment.ts'
 import { DrayError } from '../errors.ts'
+import { readBounded } from '../files/read-bounded.ts'
 import { stack } from '../http/message.ts'
 import { createTransport, type ProxySettings, type TlsSettings, type Transport } from '../http/send.ts'
 import { type TraceEvent, trace } from '../http/trace.ts'
@@ -21,6 +21,9 @@ export interface ConnectionsOptions {
   /** Gets every request of the wire, for `--debug`. */
   readonly onTrace?: ((event: TraceEvent) => void) | undefined
 }
+
+/** The largest PEM file that is read, in bytes; all the CAs of a system are a quarter of a MiB. */
+const maxPemBytes = 16 * 1024 * 1024
 
 /** Opens registries as the flags and the environment say, and closes what it opened. */
 export class Connections {
@@ -93,6 +96,7 @@ export class Connections {
         ...(flags.maxRetryAfter === undefined ? {} : { maxRetryAfterMs: flags.maxRetryAfter }),
       },
       onEvent,
+      signal: this.#context.signal,
     })
   }
 
@@ -112,7 +116,7 @@ export class Connections {
       throw new DrayError('USAGE', 'a client certificate needs both --cert-file and --key-file')
     }
     return {
-      ca: await Promise.all(caFiles.filter(file => file !== undefined && file !== '').map(readPem)),
+      ca: await Promise.all(caFiles.flatMap(file => (file ? [readPem(file)] : []))),
       cert: flags.certFile === undefined ? undefined : await readPem(flags.certFile),
       key: flags.keyFile === undefined ? undefined : await readPem(flags.keyFile),
       insecure: flags.insecure,
@@ -148,22 +152,17 @@ function proxySettings(env: CliContext['env']): ProxySettings | undefined {
   return { http, https, no: env.no_proxy || env.NO_PROXY || undefined }
 }
 
-async function readPem(file: string | undefined): Promise<string> {
-  try {
-    return await readFile(file ?? '', 'utf8')
-  } catch (cause) {
-    throw new DrayError('IO', `cannot read ${file}: ${(cause as NodeJS.ErrnoException).code ?? cause}`, {
-      cause,
-    })
-  }
+/** A file that a flag names must be there: `NOT_FOUND` is for images. */
+async function readPem(file: string): Promise<string> {
+  return (await readBounded(file, maxPemBytes, 'IO')).toString('utf8')
 }
 
 function readHeaders(lines: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const line of lines) {
     const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):\s*([\t\x20-\x7e\x80-\xff]*)$/.exec(line)
-    if (!match?.[1])
-      throw new DrayError('USAGE', `--header: "${line.split(':', 1)[0]}" is not of the form "Name: value"`)
+    // The line is not shown, since it may hold a secret.
+    if (!match?.[1]) throw new DrayError('USAGE', '--header takes a line of the form "Name: value"')
     headers[match[1].toLowerCase()] = (match[2] ?? '').trim()
   }
   return headers

@@ -37,9 +37,8 @@ function isVersionOnly(args: readonly string[]): boolean {
 
 function report(error: unknown, args: readonly string[], context: CliContext): void {
   const cause = context.signal.aborted ? context.signal.reason : error
-  const json = /^--format=?jsonl?$/.test(
-    args.find((arg, i) => /^--format=/.test(arg) || args[i - 1] === '--format') ?? '',
-  )
+  const format = args.find((arg, at) => arg.startsWith('--format=') || args[at - 1] === '--format')
+  const json = /^(?:--format=)?jsonl?$/.test(format ?? '')
   const lines = errorLines(cause, { json, debug: args.includes('--debug') })
   for (const line of lines) context.stderr.write(`${line}\n`)
   process.exitCode = exitCodeOf(cause)

@@ -153,7 +153,11 @@ function takeOver(command: Command, { onHelp }: ProgramOptions): void {
     .configureOutput({ writeOut: onHelp, writeErr: () => undefined, getOutHelpWidth: () => 100 })
     .exitOverride(error => {
       if (error.exitCode === 0) throw error
-      const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
-      throw new DrayError('USAGE', message, { hint: `${help} shows what it takes`, cause: error })
+      // Behind the `=` of an option that was mistyped there may be a password.
+      const message = error.message
+        .replace(/^error: /, '')
+        .replace(/^(unknown option '[^=']*)=.*'/s, "$1'")
+        .replaceAll('\n', ' ')
+      throw new DrayError('USAGE', message, { hint: `${help} shows what it takes` })
     })
 }

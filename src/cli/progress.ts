@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { DrayError } from '../errors.ts'
 import type { Progress, ProgressOptions } from './progress-display.ts'
 
@@ -42,11 +43,15 @@ export function chooseColor({ env, isTTY }: ProgressSurroundings): boolean {
   return isTTY && !env.NO_COLOR && env.TERM !== 'dumb'
 }
 
-/** Starts a display. What a kind needs is loaded only here, so that verbs without progress start fast. */
+/**
+ * Starts a display; lines in place of bars on a terminal that has no width. What a kind needs is loaded only here, so
+ * that verbs without progress start fast.
+ */
 export async function startProgress(kind: ProgressKind, options: ProgressOptions): Promise<Progress> {
   const settings = { color: false, now: () => performance.now(), ...options }
   switch (kind) {
     case 'tty':
+      if (hasNoWidth(settings.stream)) return startProgress('plain', options)
       return (await import('./progress-tty.ts')).startBars(settings)
     case 'plain':
       return (await import('./progress-plain.ts')).startLines(settings)
@@ -57,6 +62,11 @@ export async function startProgress(kind: ProgressKind, options: ProgressOptions
     case 'quiet':
       return { onEvent: () => {}, stop: () => {} }
   }
+}
+
+/** Terminals whose size nobody has set have 0 columns (`script` in a CI job); ora would divide by that. */
+function hasNoWidth(stream: Writable & { readonly columns?: number }): boolean {
+  return stream.columns === 0
 }
 
 function isSet(value: string | undefined): boolean {

@@ -19,6 +19,7 @@ export function redact(text: string): string {
       isSecretName(name) ? `${start}${mask}` : whole,
     )
     .replace(userinfo, `$1${mask}@`)
+    .replace(bareUserinfo, `$1${mask}@`)
     .replace(schemeAndToken, `$1${mask}`)
     .replace(knownToken, mask)
 }
@@ -41,6 +42,9 @@ const parameter = /((?<![\w.-])([\w.-]+)=)[^\s&"'<>\\]+/g
 
 /** `https://user:secret@host`, but not `docker://alpine@sha256:…`. */
 const userinfo = /((?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]*@(?!sha(?:256|512):)/gi
+
+/** `user:secret@host`, but not `alpine:3.20@sha256:…`. */
+const bareUserinfo = /((?<![^\s"'])[\w.%+~-]+:)[^\s"'/?#<>]+@(?!sha(?:256|512):)/g
 
 /** `Bearer abc`, but not `Bearer realm="…"` nor talk about basic authentication or a bearer token. */
 const schemeAndToken =

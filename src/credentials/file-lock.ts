@@ -1,8 +1,9 @@
 import { open, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DrayError } from '../errors.ts'
-import { attempt, ioFault, isErrno } from './io-fault.ts'
-import { makeFolderOf } from './replace-file.ts'
+import { ifThere, ioError, onDisk, systemCode } from '../files/io-error.ts'
+import { makeFolder } from '../files/make-folder.ts'
 
 export interface FileLockOptions {
   /** After how long a lock that does not change counts as left behind, in milliseconds; 10 s when absent. */
@@ -12,8 +13,9 @@ export interface FileLockOptions {
 }
 
 /**
- * Runs `work` while holding `path.lock`, a file that only one process can create; makes the folder where it is missing.
- * The lock is held for milliseconds, so one that stays the same for `staleMs` was left by a process that was killed.
+ * Runs `work` while holding `path.lock`, a file that only one process can create; makes the folder where it is missing,
+ * for its owner alone. The lock is held for milliseconds, so one that stays the same for `staleMs` was left by a process
+ * that was killed.
  * @throws DrayError `TIMEOUT` when the lock is not to be had, `IO`; what `work` throws
  */
 export async function withFileLock<T>(
@@ -22,7 +24,7 @@ export async function withFileLock<T>(
   options: FileLockOptions = {},
 ): Promise<T> {
   const lock = `${path}.lock`
-  await makeFolderOf(path)
+  await makeFolder(dirname(path), 0o700)
   await acquire(lock, options)
   try {
     return await work()
@@ -63,23 +65,18 @@ async function create(path: string): Promise<boolean> {
     await (await open(path, 'wx', 0o600)).close()
     return true
   } catch (error) {
-    if (isErrno(error, 'EEXIST')) return false
-    throw ioFault(`create ${path}`, error)
+    if (systemCode(error) === 'EEXIST') return false
+    throw ioError(path, error, 'IO')
   }
 }
 
 async function remove(path: string): Promise<void> {
-  await attempt(`remove ${path}`, () => rm(path, { force: true }))
+  await onDisk(path, rm(path, { force: true }), 'IO')
 }
 
 async function identityOf(path: string): Promise<string | undefined> {
-  try {
-    const { ino, birthtimeNs, mtimeNs } = await stat(path, { bigint: true })
-    return `${ino} ${birthtimeNs} ${mtimeNs}`
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined
-    throw ioFault(`read ${path}`, error)
-  }
+  const status = await ifThere(onDisk(path, stat(path, { bigint: true })))
+  return status && `${status.ino} ${status.birthtimeNs} ${status.mtimeNs}`
 }
 
 function lockFault(lock: string): DrayError {

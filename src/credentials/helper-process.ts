@@ -1,8 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { DrayError } from '../errors.ts'
+import { ioError, systemCode } from '../files/io-error.ts'
 import type { CredentialContext } from './context.ts'
-import { ioFault, isErrno } from './io-fault.ts'
 
 /** The most that a helper may print on one stream, in bytes. */
 export const maxOutputBytes = 1024 * 1024
@@ -88,7 +88,7 @@ function kill(child: ChildProcessWithoutNullStreams, platform: NodeJS.Platform):
   try {
     return process.kill(-child.pid, 'SIGKILL')
   } catch (error) {
-    if (isErrno(error, 'ESRCH', 'EPERM')) return false
+    if (['ESRCH', 'EPERM'].includes(systemCode(error) ?? '')) return false
     throw error
   }
 }
@@ -105,7 +105,7 @@ function gather(stream: Readable, onTooMuch: () => void): () => string {
 }
 
 function startFault({ program, action }: HelperCall, error: unknown): unknown {
-  if (!isErrno(error, 'ENOENT')) return ioFault(`run ${program} ${action}`, error)
+  if (systemCode(error) !== 'ENOENT') return ioError(`${program} ${action}`, error, 'IO')
   return new DrayError('UNSUPPORTED', `the credential helper ${program} is not installed`, {
     hint: 'install it into a folder of PATH, or remove it from "credsStore" and "credHelpers" of the config file',
     cause: error,

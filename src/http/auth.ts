@@ -1,10 +1,13 @@
 import type { Credential, FindCredential } from '../credential.ts'
-import { DrayError, isDrayError } from '../errors.ts'
-import { type Challenge, parseChallenges } from './challenge.ts'
+import { type DrayError, isDrayError } from '../errors.ts'
+import type { Challenge } from './challenge.ts'
+import { type Access, challengeOf, fixedAccess, type Grant, isAnswerable } from './grant.ts'
 import { type HttpRequest, type HttpResponse, type Middleware, type Send, withHeaders } from './message.ts'
-import { mergeScopes } from './scope.ts'
-import { basicHeader, fetchToken, type Token } from './token.ts'
+import { mergeScopes, repositoryScope } from './scope.ts'
+import { realmOf } from './token.ts'
+import { expiryMarginMs, tokenStore } from './token-store.ts'
 
+/** Who is met, and what is needed to answer its challenges. */
 export interface AuthOptions {
   /** The registry's name as in references, for `findCredential`. */
   readonly registry: string
@@ -13,22 +16,12 @@ export interface AuthOptions {
   /** Carries requests to token services: without authentication, with retries. */
   readonly send: Send
   readonly findCredential?: FindCredential | undefined
+  /** Told once of each stored credential that is refused while a read works without it. */
   readonly onWarning?: ((message: string) => void) | undefined
   readonly now?: (() => number) | undefined
 }
 
-/** What opened the door for one kind of request, and how to get it anew. */
-interface Grant {
-  readonly authorization: string
-  /** Milliseconds since 1970. */
-  readonly obtainedAt: number
-  readonly expiresAt: number
-  readonly challenge: Challenge
-}
-
-/** A token that ends sooner than this is not worth sending. */
-const expiryMarginMs = 5_000
-/** A refusal without a challenge to a token younger than this is no sign of its expiry. */
+/** A refusal that names no token service, to a token younger than this, is no sign of the token's expiry. */
 const youngMs = 30_000
 
 /**
@@ -39,19 +32,21 @@ const youngMs = 30_000
  */
 export function auth(options: AuthOptions): Middleware {
   const grants = new Map<string, Grant>()
-  const flights = new Map<string, Promise<Token>>()
   const now = options.now ?? Date.now
+  const getToken = tokenStore(options.send, now)
+  const warned = new Set<string>()
 
   return next => async request => {
     if (request.url.origin !== options.origin) return next(request)
-    const remembered = await current(request)
-    const response = await next(authorized(request, remembered))
+    const used = await current(request)
+    const response = await next(authorized(request, used))
     if (response.url.origin !== options.origin) return response
-    const mayHaveExpired = remembered !== undefined && now() - remembered.obtainedAt >= youngMs
+    const isOld = used !== undefined && now() - used.obtainedAt >= youngMs
     const challenge =
-      challengeOf(request, response) ?? (mayHaveExpired ? staleChallenge(response, remembered) : undefined)
+      challengeOf(request, response, isOld ? used : undefined) ??
+      (response.status === 401 && used === undefined ? await challengeOfPing(next, request) : undefined)
     if (challenge === undefined) return response
-    return answer(next, request, { response, challenge, used: remembered })
+    return answer(next, request, { response, challenge, used })
   }
 
   /** The grant for requests of this kind, renewed when its time is up. */
@@ -59,20 +54,16 @@ export function auth(options: AuthOptions): Middleware {
     const grant = grants.get(keyOf(request))
     if (grant === undefined || grant.expiresAt - expiryMarginMs > now()) return grant
     grants.delete(keyOf(request))
-    return obtain(request, grant.challenge, await credentialFor(request))
+    return obtain(request, grant.challenge, { credential: await credentialFor(request, grant), used: grant })
   }
 
   async function answer(next: Send, request: HttpRequest, refusal: Refusal): Promise<HttpResponse> {
     const { response, challenge, used } = refusal
-    const credential = await credentialFor(request)
-    const isBasic = challenge.scheme === 'basic'
-    if (isBasic && (credential?.kind !== 'basic' || used?.challenge.scheme === 'basic')) return response
-    const newer = grants.get(keyOf(request))
+    const credential = await credentialFor(request, used)
+    if (!isAnswerable(challenge, credential, used)) return response
     await response.discard()
     try {
-      const grant =
-        newer !== undefined && newer !== used ? newer : await obtain(request, challenge, credential)
-      return await next(authorized(request, grant))
+      return await next(authorized(request, await obtain(request, challenge, { credential, used })))
     } catch (error) {
       if (credential === undefined || !isDrayError(error, 'UNAUTHORIZED') || !mayBeAnonymous(request))
         throw error
@@ -84,55 +75,51 @@ export function auth(options: AuthOptions): Middleware {
   async function anonymously(
     next: Send,
     request: HttpRequest,
-    given: { challenge: Challenge; refusal: DrayError },
+    { challenge, refusal }: { readonly challenge: Challenge; readonly refusal: DrayError },
   ) {
-    const grant = await obtain(request, given.challenge, undefined).catch(() => {
-      throw given.refusal
+    const grant = await obtain(request, challenge, { isAnonymous: true }).catch(() => {
+      throw refusal
     })
     const response = await next(authorized(request, grant))
     if (response.status === 401 || response.status === 403) {
       grants.delete(keyOf(request))
       await response.discard()
-      throw given.refusal
+      throw refusal
     }
-    options.onWarning?.(`${given.refusal.message}; going on without it`)
+    if (!warned.has(refusal.message)) options.onWarning?.(`${refusal.message}; going on without it`)
+    warned.add(refusal.message)
     return response
   }
 
-  async function obtain(request: HttpRequest, challenge: Challenge, credential: Credential | undefined) {
-    const opened = await (challenge.scheme === 'basic'
-      ? basicAccess(credential)
-      : bearerAccess(request, challenge, credential))
-    const grant = { ...opened, challenge, obtainedAt: now() }
+  async function obtain(request: HttpRequest, challenge: Challenge, how: HowToObtain): Promise<Grant> {
+    const { credential, used, isAnonymous = used?.isAnonymous ?? false } = how
+    const { authorization, expiresAt = Number.POSITIVE_INFINITY } =
+      fixedAccess(challenge, credential) ?? (await tokenAccess(request, challenge, how))
+    const grant = { authorization, expiresAt, challenge, isAnonymous, obtainedAt: now() }
     grants.set(keyOf(request), grant)
     return grant
   }
 
-  async function bearerAccess(
-    request: HttpRequest,
-    challenge: Challenge,
-    credential: Credential | undefined,
-  ) {
-    if (credential?.kind === 'registry-token') {
-      return { authorization: `Bearer ${credential.token}`, expiresAt: Number.POSITIVE_INFINITY }
-    }
-    const scopes = mergeScopes([challenge.parameters.scope ?? '', ...(request.scopes ?? [])])
-    const realm = realmOf(challenge, request.url)
-    const { service } = challenge.parameters
-    const flightKey = JSON.stringify([realm.href, service, scopes, credential])
-    const flight =
-      flights.get(flightKey) ??
-      fetchToken(options.send, { realm, service, scopes, credential }, now).finally(() =>
-        flights.delete(flightKey),
-      )
-    flights.set(flightKey, flight)
-    const token = await flight
-    return { authorization: `Bearer ${token.value}`, expiresAt: token.expiresAt }
+  async function tokenAccess(request: HttpRequest, challenge: Challenge, how: HowToObtain): Promise<Access> {
+    const { service, scope = '' } = challenge.parameters
+    const scopes = mergeScopes([scope, ...(request.scopes ?? [])])
+    const wanted = { realm: realmOf(challenge, request.url), service, scopes, credential: how.credential }
+    const { value, expiresAt } = await getToken(wanted, how.used?.authorization.replace(/^Bearer /, ''))
+    return { authorization: `Bearer ${value}`, expiresAt }
   }
 
-  async function credentialFor(request: HttpRequest): Promise<Credential | undefined> {
+  /** A credential that was found to be refused is left alone. */
+  async function credentialFor(request: HttpRequest, used?: Grant): Promise<Credential | undefined> {
+    if (used?.isAnonymous) return undefined
     return options.findCredential?.({ registry: options.registry, repository: repositoryOf(request) })
   }
+}
+
+interface HowToObtain {
+  readonly credential?: Credential | undefined
+  /** What no longer opens the door. */
+  readonly used?: Grant | undefined
+  readonly isAnonymous?: boolean
 }
 
 interface Refusal {
@@ -156,25 +143,19 @@ function authorized(request: HttpRequest, grant: Grant | undefined): HttpRequest
   return grant === undefined ? request : withHeaders(request, { authorization: grant.authorization })
 }
 
-/** The challenge that an answer holds, of a 401 or to a request that must prove a login; Bearer before Basic. */
-function challengeOf(request: HttpRequest, response: HttpResponse): Challenge | undefined {
-  const mustProve = request.requireCredential === true && response.status === 200
-  if (response.status !== 401 && !mustProve) return undefined
-  const offered = parseChallenges(response.headers.all('www-authenticate'))
-  return offered.find(({ scheme }) => scheme === 'bearer') ?? offered.find(({ scheme }) => scheme === 'basic')
-}
-
-/** The challenge once met, where a token's expiry shows without a new one: as 400, 401 or 403 (ECR, GHCR). */
-function staleChallenge({ status }: HttpResponse, used: Grant): Challenge | undefined {
-  const isRefusal = status === 400 || status === 401 || status === 403
-  return isRefusal && used.challenge.scheme === 'bearer' ? used.challenge : undefined
-}
-
-function basicAccess(credential: Credential | undefined) {
-  if (credential?.kind !== 'basic') {
-    throw new DrayError('UNAUTHORIZED', 'the registry wants a username and password')
-  }
-  return { authorization: basicHeader(credential), expiresAt: Number.POSITIVE_INFINITY }
+/** The challenge of `/v2/`, for registries that send none with a refusal (gcr.io); its scope is not that of the request. */
+async function challengeOfPing(next: Send, request: HttpRequest): Promise<Challenge | undefined> {
+  const { method, url, signal } = request
+  const ping: HttpRequest = { method: 'GET', url: new URL('/v2/', url), signal }
+  if (ping.url.pathname === url.pathname) return undefined
+  const response = await next(ping)
+  await response.discard()
+  const challenge = response.url.origin === url.origin ? challengeOf(ping, response, undefined) : undefined
+  if (challenge === undefined) return undefined
+  const repository = repositoryOf(request)
+  const isRead = method === 'GET' || method === 'HEAD'
+  const scope = repository === undefined ? '' : repositoryScope(repository, isRead ? 'pull' : 'pull,push')
+  return { ...challenge, parameters: { ...challenge.parameters, scope } }
 }
 
 /** Only reads, and only where nothing but pulling is asked for. */
@@ -185,24 +166,4 @@ function mayBeAnonymous(request: HttpRequest): boolean {
     request.requireCredential !== true &&
     !(request.scopes ?? []).some(scope => /[:,]push/.test(scope))
   )
-}
-
-/** The realm may be on another origin, but a registry met over https cannot send credentials over plain http. */
-function realmOf(challenge: Challenge, registry: URL): URL {
-  const text = challenge.parameters.realm ?? ''
-  if (!URL.canParse(text, registry.href)) {
-    throw new DrayError('REGISTRY', `${registry.host} asks for a token but names no usable realm`)
-  }
-  const realm = new URL(text, registry)
-  const isSafe = realm.protocol === 'https:' || (realm.protocol === 'http:' && registry.protocol === 'http:')
-  if (!isSafe) {
-    throw new DrayError(
-      'NETWORK',
-      `${registry.host} wants its tokens fetched without https, from ${realm.host}`,
-      {
-        hint: 'no credential was sent; the registry must be mended',
-      },
-    )
-  }
-  return realm
 }

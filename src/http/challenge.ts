@@ -11,6 +11,8 @@ const quoted = /"((?:[^"\\]|\\.)*)"?/y
 /** What a server that forgets the quotes may mean: up to the next comma or space. */
 const unquoted = /[^\s,"]+/y
 const separator = /[\s,]*/y
+/** What Negotiate and its like send instead of parameters. */
+const token68 = /[ \t]+[\w\-.~+/]+=*(?=[ \t]*(?:,|$))/y
 
 /**
  * Reads every challenge of every header line: several on one line, names and schemes in any case, values without
@@ -27,13 +29,16 @@ function parseLine(line: string): Challenge[] {
     read.take(separator)
     const name = read.take(token)
     if (name === undefined) {
-      read.skip()
+      if (read.take(quoted) === undefined) read.skip()
       continue
     }
     const current = challenges.at(-1)
     const value = current === undefined ? undefined : readValue(read)
     if (current !== undefined && value !== undefined) current.parameters[name.toLowerCase()] ??= value
-    else challenges.push({ scheme: name.toLowerCase(), parameters: Object.create(null) })
+    else {
+      challenges.push({ scheme: name.toLowerCase(), parameters: Object.create(null) })
+      read.take(token68)
+    }
   }
   return challenges
 }

@@ -89,7 +89,7 @@ function describeError(error: Record<string, unknown>): string {
 function describeMarkup(text: string): ErrorDescription {
   const code = /<Code>([^<]{1,100})<\/Code>/.exec(text)?.[1]
   const inner = /<(?:Message|title|h1)>([^<]{1,400})</i.exec(text)?.[1]
-  return { message: inner ?? text.replace(/<[^>]{0,1000}>/g, ' '), code }
+  return { message: inner ?? text.replace(/<[^<>]{0,1000}>/g, ' '), code }
 }
 
 function oneLine(text: string): string {

@@ -3,7 +3,7 @@ import { DrayError } from '../errors.ts'
 /**
  * How a request failed below HTTP:
  * - `broken`: a connection was there and broke; asking again may help
- * - `unreachable`: no connection came about
+ * - `unreachable`: no connection came about, or not to an HTTP server
  * - `refused-tls`: the other side's certificate or TLS version was not accepted
  * - `timeout`: a wait took too long
  */
@@ -109,8 +109,10 @@ function explain(error: unknown): Explanation {
   if (code.startsWith('ERR_SSL') || code === 'EPROTO' || code.startsWith('CERT_')) {
     return { fault: 'refused-tls', why: `TLS failed: ${text}` }
   }
-  if (code.startsWith('HPE_'))
-    return { fault: 'broken', why: 'it does not answer in HTTP', hint: 'is it a registry?' }
+  // undici's parser does not always set its code.
+  if (code.startsWith('HPE_') || /\bExpected HTTP\//.test(text)) {
+    return { fault: 'unreachable', why: 'it does not answer in HTTP', hint: 'is it a registry?' }
+  }
   return { fault: 'broken', why: text || 'the connection failed' }
 }
 

@@ -1,3 +1,4 @@
+import { backoffMs, defaultBackoff } from '../backoff.ts'
 import { isDrayError } from '../errors.ts'
 import { type HttpResponse, isStreamBody, type Middleware } from './message.ts'
 import { NetworkError } from './network-error.ts'
@@ -17,8 +18,7 @@ export interface RetryPolicy {
 /** Five retries, from half a second to half a minute apart, and up to two minutes for a `Retry-After`. */
 export const defaultRetryPolicy: RetryPolicy = {
   retries: 5,
-  baseMs: 500,
-  maxMs: 30_000,
+  ...defaultBackoff,
   maxRetryAfterMs: 120_000,
 }
 
@@ -62,8 +62,7 @@ export function retryDelayMs(
   given: { readonly retryAfterMs?: number | undefined; readonly random: number },
 ): number | undefined {
   if (attempt >= policy.retries) return undefined
-  const step = Math.min(policy.maxMs, policy.baseMs * 2 ** attempt)
-  const own = Math.round(step / 2 + (step / 2) * given.random)
+  const own = backoffMs(attempt, given.random, policy)
   if (given.retryAfterMs === undefined) return own
   if (given.retryAfterMs > policy.maxRetryAfterMs) return undefined
   return Math.max(own, given.retryAfterMs)
@@ -78,7 +77,8 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
     // Docker Hub's older answers hold a point in time as unix seconds.
     return seconds > 1_000_000_000 ? Math.max(0, seconds * 1000 - now) : seconds * 1000
   }
-  const date = Date.parse(text)
+  // Without a time of day, Date.parse finds dates in almost any text.
+  const date = /\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
 

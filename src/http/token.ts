@@ -1,6 +1,7 @@
 import type { Credential } from '../credential.ts'
 import { DrayError } from '../errors.ts'
 import { collect } from '../oci/content.ts'
+import type { Challenge } from './challenge.ts'
 import { describeBody } from './error-body.ts'
 import type { HttpResponse, Send } from './message.ts'
 
@@ -38,6 +39,32 @@ export async function fetchToken(send: Send, request: TokenRequest, now: () => n
   await response.discard()
   const basic = basicHeader({ username: '<token>', password: credential.token })
   return readToken(await get(send, request, basic), request, now)
+}
+
+/**
+ * Where a challenge sends us for a token. It may be another origin, but a registry met over https cannot have
+ * credentials sent over plain http.
+ * @throws DrayError `REGISTRY` for a realm that is no URL, `NETWORK` for one without https
+ */
+export function realmOf(challenge: Challenge, registry: URL): URL {
+  const text = challenge.parameters.realm ?? ''
+  if (text === '' || !URL.canParse(text, registry.href)) {
+    throw new DrayError('REGISTRY', `${registry.host} asks for a token but names no usable realm`)
+  }
+  const realm = new URL(text, registry)
+  realm.username = ''
+  realm.password = ''
+  const isSafe = realm.protocol === 'https:' || (realm.protocol === 'http:' && registry.protocol === 'http:')
+  if (!isSafe) {
+    throw new DrayError(
+      'NETWORK',
+      `${registry.host} wants its tokens fetched without https, from ${realm.host}`,
+      {
+        hint: 'no credential was sent; the registry must be mended',
+      },
+    )
+  }
+  return realm
 }
 
 /** The `Authorization` of a username and password (RFC 7617, in UTF-8). */

@@ -1,12 +1,13 @@
 import { constants } from 'node:fs'
-import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { link, lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { DrayError, isDrayError } from '../errors.ts'
+import { DrayError } from '../errors.ts'
+import { ifThere, onDisk, systemCode } from '../files/io-error.ts'
+import { makeFolder } from '../files/make-folder.ts'
+import { replaceFile } from '../files/replace-file.ts'
 import type { Chunks } from '../image-store.ts'
 import { algorithmOf, type Digest, DigestCounter, hexOf } from '../oci/digest.ts'
 import { abortable } from './abortable.ts'
-import { replaceFile } from './file.ts'
-import { onDisk, systemCode } from './io-error.ts'
 
 const readChunkBytes = 256 * 1024
 
@@ -40,13 +41,8 @@ export class BlobStore {
   /** The size of a blob in bytes, or undefined where it is absent. */
   async size(digest: Digest): Promise<number | undefined> {
     const path = this.#path(digest)
-    try {
-      const status = await onDisk(path, lstat(path))
-      return status.isFile() ? status.size : undefined
-    } catch (error) {
-      if (isDrayError(error, 'NOT_FOUND')) return undefined
-      throw error
-    }
+    const status = await ifThere(onDisk(path, lstat(path)))
+    return status?.isFile() ? status.size : undefined
   }
 
   /**
@@ -67,6 +63,7 @@ export class BlobStore {
   async write(chunks: Chunks, expected: ExpectedBlob): Promise<number> {
     const path = this.#path(expected.digest)
     const counter = new DigestCounter(algorithmOf(expected.digest))
+    await makeFolder(dirname(path))
     await replaceFile(path, async file => {
       for await (const chunk of abortable(chunks, expected.signal)) {
         counter.add(chunk)
@@ -84,7 +81,7 @@ export class BlobStore {
    */
   async adopt(file: string, digest: Digest): Promise<void> {
     const path = this.#path(digest)
-    await onDisk(dirname(path), mkdir(dirname(path), { recursive: true }))
+    await makeFolder(dirname(path))
     const handle = await onDisk(file, open(file, 'r+'))
     try {
       await onDisk(file, handle.sync())
@@ -101,7 +98,7 @@ export class BlobStore {
    */
   async link(from: BlobStore, digest: Digest): Promise<void> {
     const path = this.#path(digest)
-    await onDisk(dirname(path), mkdir(dirname(path), { recursive: true }))
+    await makeFolder(dirname(path))
     try {
       await link(from.#path(digest), path)
     } catch (error) {

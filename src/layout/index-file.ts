@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { z } from 'zod/mini'
-import { DrayError, isDrayError } from '../errors.ts'
+import { DrayError } from '../errors.ts'
+import { ifThere } from '../files/io-error.ts'
+import { readBounded } from '../files/read-bounded.ts'
+import { replaceFile } from '../files/replace-file.ts'
 import { mediaTypes } from '../oci/media-types.ts'
-import { readBounded, replaceFile } from './file.ts'
 import { type IndexEntry, indexEntrySchema } from './index-entries.ts'
-import { onDisk } from './io-error.ts'
 import type { KeyedLock } from './keyed-lock.ts'
 
 /** The largest index.json that is read, in bytes. */
@@ -69,17 +70,11 @@ export class IndexFile {
     throw new DrayError('INTEGRITY', `${this.#path}: malformed at "${where}"`)
   }
 
-  async #readBytes(): Promise<Buffer | undefined> {
-    try {
-      return await readBounded(this.#path, maxIndexFileBytes)
-    } catch (error) {
-      if (isDrayError(error, 'NOT_FOUND')) return undefined
-      throw error
-    }
+  #readBytes(): Promise<Buffer | undefined> {
+    return ifThere(readBounded(this.#path, maxIndexFileBytes))
   }
 
   async #write(document: IndexFileDocument): Promise<void> {
-    const text = `${JSON.stringify(document)}\n`
-    await replaceFile(this.#path, file => onDisk(this.#path, file.writeFile(text)))
+    await replaceFile(this.#path, `${JSON.stringify(document)}\n`)
   }
 }

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { z } from 'zod/mini'
-import { DrayError, isDrayError } from '../errors.ts'
-import { readBounded, replaceFile } from './file.ts'
-import { onDisk } from './io-error.ts'
+import { DrayError } from '../errors.ts'
+import { ifThere } from '../files/io-error.ts'
+import { readBounded } from '../files/read-bounded.ts'
+import { replaceFile } from '../files/replace-file.ts'
 
 const version = '1.0.0'
 const maxLayoutFileBytes = 64 * 1024
@@ -15,13 +16,8 @@ const layoutFileSchema = z.looseObject({ imageLayoutVersion: z.string() })
  */
 export async function isLayout(dir: string): Promise<boolean> {
   const path = join(dir, 'oci-layout')
-  let bytes: Buffer
-  try {
-    bytes = await readBounded(path, maxLayoutFileBytes)
-  } catch (error) {
-    if (isDrayError(error, 'NOT_FOUND')) return false
-    throw error
-  }
+  const bytes = await ifThere(readBounded(path, maxLayoutFileBytes))
+  if (bytes === undefined) return false
   const found = versionIn(bytes, path)
   if (found === version) return true
   throw new DrayError('UNSUPPORTED', `${path}: layout version "${found}" is not supported (${version} is)`)
@@ -29,9 +25,7 @@ export async function isLayout(dir: string): Promise<boolean> {
 
 /** Marks the folder as a layout. */
 export async function writeLayoutFile(dir: string): Promise<void> {
-  const path = join(dir, 'oci-layout')
-  const text = JSON.stringify({ imageLayoutVersion: version })
-  await replaceFile(path, file => onDisk(path, file.writeFile(text)))
+  await replaceFile(join(dir, 'oci-layout'), JSON.stringify({ imageLayoutVersion: version }))
 }
 
 function versionIn(bytes: Buffer, path: string): string {

@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises'
-import { DrayError, isDrayError } from '../errors.ts'
+import { DrayError } from '../errors.ts'
+import { ifThere, onDisk } from '../files/io-error.ts'
+import { makeFolder } from '../files/make-folder.ts'
 import type {
   BlobRange,
   Chunks,
@@ -18,7 +20,6 @@ import { abortable } from './abortable.ts'
 import { BlobStore } from './blob-store.ts'
 import { checkRefName, type IndexEntry, listManifest, refNameOf, removeTag } from './index-entries.ts'
 import { IndexFile } from './index-file.ts'
-import { onDisk } from './io-error.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { isLayout, writeLayoutFile } from './layout-file.ts'
 import { describeManifest, type ManifestBlob, readManifest } from './manifest-blob.ts'
@@ -66,6 +67,7 @@ export class Layout implements ImageSource, ImageDestination {
   /** Writes what makes the folder a layout, where it is missing. */
   async create(): Promise<void> {
     if (this.#isThere) return
+    await makeFolder(this.dir)
     await this.#index.create()
     await writeLayoutFile(this.dir)
     this.#isThere = true
@@ -82,13 +84,8 @@ export class Layout implements ImageSource, ImageDestination {
     throw new DrayError('NOT_FOUND', `${this.name}: there is no tag "${reference}"`)
   }
 
-  async find(reference: TagOrDigest): Promise<Descriptor | undefined> {
-    try {
-      return await this.resolve(reference)
-    } catch (error) {
-      if (isDrayError(error, 'NOT_FOUND')) return undefined
-      throw error
-    }
+  find(reference: TagOrDigest): Promise<Descriptor | undefined> {
+    return ifThere(this.resolve(reference))
   }
 
   async getManifest(descriptor: Descriptor): Promise<Manifest> {

@@ -1,5 +1,5 @@
 import { DrayError } from '../errors.ts'
-import { withHeaders } from '../http/message.ts'
+import { type HttpResponse, withHeaders } from '../http/message.ts'
 import type { BlobRange, Chunks } from '../image-store.ts'
 import { verified } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
@@ -30,7 +30,7 @@ export async function fetchBlob(
   )
   const response = await context.send(ranged)
   await expectStatus(response, start > 0 ? [200, 206] : [200], `read ${name}`)
-  if (response.status === 206) checkContentRange(response.headers.get('content-range'), start, name)
+  if (response.status === 206) await checkContentRange(response, start, name)
   if (range === undefined) return verified(response.body, descriptor, name)
   return response.status === 200 && start > 0 ? skip(response.body, start) : response.body
 }
@@ -59,9 +59,10 @@ export async function deleteBlob(context: RepositoryContext, digest: Digest): Pr
   await response.discard()
 }
 
-function checkContentRange(header: string | undefined, start: number, name: string): void {
-  const first = /^bytes (\d+)-/.exec(header ?? '')?.[1]
+async function checkContentRange(response: HttpResponse, start: number, name: string): Promise<void> {
+  const first = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1]
   if (first !== undefined && Number(first) === start) return
+  await response.discard()
   throw new DrayError('INTEGRITY', `${name}: asked for the bytes from ${start}, the registry sent others`)
 }
 

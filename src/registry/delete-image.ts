@@ -1,7 +1,7 @@
 import { DrayError, isDrayError } from '../errors.ts'
 import type { TagOrDigest } from '../image-store.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
-import { withWorkGroup } from '../transfer/limit.ts'
+import { withWorkGroup } from '../work-group.ts'
 import type { Repository } from './repository.ts'
 
 export interface DeleteImageOptions {

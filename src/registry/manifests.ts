@@ -21,10 +21,10 @@ export async function resolveManifest(
   await response.discard()
   if (response.status === 405) return descriptorOf(await fetchManifest(context, reference))
   await expectStatus(response, [200], `find ${nameOf(context, reference)}`)
-  const digest = response.headers.get('docker-content-digest') ?? (isDigest(reference) ? reference : '')
-  const length = response.headers.get('content-length')
+  const digest = isDigest(reference) ? reference : (response.headers.get('docker-content-digest') ?? '')
+  const length = response.headers.get('content-length') ?? ''
   const mediaType = essenceOf(response.headers.get('content-type'))
-  const isUsable = isDigest(digest) && length !== undefined && !isSchema1Type(mediaType)
+  const isUsable = isDigest(digest) && /^\d+$/.test(length) && !isSchema1Type(mediaType)
   if (!isUsable) return descriptorOf(await fetchManifest(context, reference))
   return { mediaType, digest, size: Number(length) }
 }

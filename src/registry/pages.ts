@@ -1,12 +1,12 @@
 import { z } from 'zod/mini'
-import { DrayError, isDrayError } from '../errors.ts'
+import { DrayError } from '../errors.ts'
 import type { HttpRequest, HttpResponse } from '../http/message.ts'
 import { collect } from '../oci/content.ts'
 import type { RegistryContext } from './context.ts'
 import { expectStatus } from './registry-error.ts'
 
 /** The most that registries accept: ECR and distribution 2.x refuse more than 1000. */
-export const defaultPageSize = 1000
+const maxPageSize = 1000
 
 /** The largest page read, in bytes: Google's tag lists come in one page with a map of all manifests. */
 const maxPageBytes = 64 * 1024 * 1024
@@ -30,7 +30,7 @@ export interface PagedList {
  */
 export async function* pagedNames(context: RegistryContext, list: PagedList): AsyncGenerator<string> {
   const first = new URL(list.request.url)
-  first.searchParams.set('n', String(list.pageSize ?? defaultPageSize))
+  first.searchParams.set('n', String(Math.min(list.pageSize ?? maxPageSize, maxPageSize)))
   const seenPages = new Set<string>()
   const seenNames = new Set<string>()
   let url: URL | undefined = first
@@ -49,7 +49,7 @@ export async function* pagedNames(context: RegistryContext, list: PagedList): As
 
 /** The URL of the next page by a `Link` header (RFC 8288), or undefined when this is the last. */
 export function nextPage(link: string | undefined, current: URL): URL | undefined {
-  const match = /<([^>]*)>\s*;[^<]*\brel\s*=\s*"?next"?/i.exec(link ?? '')
+  const match = /<([^<>]*)>\s*;[^<]*\brel\s*=\s*"?next\b/i.exec(link ?? '')
   const target = match?.[1]
   if (target === undefined || !URL.canParse(target, current.href)) return undefined
   const linked = new URL(target, current)
@@ -85,7 +85,6 @@ async function readNames(response: HttpResponse, { field, what }: PagedList): Pr
         | null) ?? []
     )
   } catch (cause) {
-    if (isDrayError(cause)) throw cause
     throw new DrayError('INTEGRITY', `cannot ${what}: the answer is not a list of ${field}`, { cause })
   }
 }

@@ -29,7 +29,7 @@ export async function patchPieces(session: UploadSession, open: OpenContent): Pr
     await expectStatus(response, [201, 204], `upload ${name}`)
     await response.discard()
   } finally {
-    await reader.close()
+    reader.close()
   }
 }
 
@@ -96,8 +96,9 @@ function pieceReader(chunks: Chunks) {
         if (piece.length > 0) yield piece
       }
     },
-    close: async () => {
-      await iterator.return?.()
+    close: () => {
+      // Not waited for: a source that stalls would hold up the end of the upload.
+      iterator.return?.().catch(() => undefined)
     },
   }
 }

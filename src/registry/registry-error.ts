@@ -57,10 +57,10 @@ export async function expectStatus(
 }
 
 function codeOf(status: number, registryCode: string | undefined): ErrorCode {
-  if (isWrongContent(registryCode)) return 'INTEGRITY'
   if (status === 401 || status === 403) return 'UNAUTHORIZED'
   if (status === 404) return 'NOT_FOUND'
   if (status === 405 || status === 501) return 'UNSUPPORTED'
+  if (isWrongContent(registryCode)) return 'INTEGRITY'
   return isTransientStatus(status) ? 'NETWORK' : 'REGISTRY'
 }
 
@@ -69,7 +69,7 @@ function hintFor(status: number, message: string, response: HttpResponse): strin
   if (/HTTP request.*HTTPS/i.test(message)) {
     return `${host} speaks TLS: use --no-plain-http, with --ca-file FILE if its CA is a private one`
   }
-  if (status === 401) return `log in with: dray login ${host}`
+  if (status === 401) return `log in with: dray login ${host === 'registry-1.docker.io' ? 'docker.io' : host}`
   if (status === 403) return 'the credential in use has no right to this'
   if (status === 429) return 'the registry limits requests: log in, wait, or lower --jobs'
   return undefined

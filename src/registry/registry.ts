@@ -25,6 +25,8 @@ export interface RegistryOptions {
   readonly userAgent?: string | undefined
   readonly retryPolicy?: Partial<RetryPolicy> | undefined
   readonly clock?: Clock | undefined
+  /** Ends waits and requests that have no signal of their own. */
+  readonly signal?: AbortSignal | undefined
   readonly onEvent?: ((event: RegistryEvent) => void) | undefined
 }
 
@@ -38,7 +40,7 @@ export class Registry {
     const policy = { ...defaultRetryPolicy, ...options.retryPolicy }
     const clock = options.clock ?? systemClock
     const { registry, findCredential, onEvent } = options
-    const identified = identify(options.userAgent ?? 'dray')
+    const identified = identify(options)
     const plain = stack(options.send, identified, retry({ policy, clock, onEvent }), redirect())
     this.#authorized = find =>
       stack(
@@ -134,8 +136,9 @@ export function isLoopback(registry: string): boolean {
 }
 
 /** Docker Hub refuses some requests without a User-Agent. */
-function identify(userAgent: string): Middleware {
-  return next => request => next(withHeaders(request, { 'user-agent': userAgent }))
+function identify({ userAgent = 'dray', signal }: RegistryOptions): Middleware {
+  return next => request =>
+    next(withHeaders({ ...request, signal: request.signal ?? signal }, { 'user-agent': userAgent }))
 }
 
 function ownHeaders(origin: string, headers: Readonly<Record<string, string>>): Middleware {

@@ -37,7 +37,6 @@ export function uploadLocation(response: HttpResponse, name: string): URL {
   const location = new URL(text, base)
   if (base.protocol === 'https:' && location.protocol === 'http:' && location.hostname === base.hostname) {
     location.protocol = 'https:'
-    if (location.port === '80') location.port = ''
   }
   if (location.protocol !== 'https:' && location.protocol !== base.protocol) {
     throw new DrayError(
@@ -50,10 +49,28 @@ export function uploadLocation(response: HttpResponse, name: string): URL {
 
 /**
  * Ends a session (distribution's API; not in the specification). Registries differ (202, 204, 401, 405), and a
- * session that is not cancelled expires by itself, so what comes back does not matter.
+ * session that is not cancelled expires by itself, so what comes back does not matter in the end.
  */
-export async function cancelUpload({ context, location }: UploadSession): Promise<void> {
+export async function cancelUpload(session: UploadSession): Promise<void> {
+  await tryCancel(session).catch(() => undefined)
+}
+
+/** Answers of a registry whose locations hold the length of the upload, when part of a body came after that. */
+const outOfDate = new Set([400, 404, 416])
+
+/**
+ * A location that is out of date is asked for anew (distribution-spec v1.1 end-13). distribution 2.x gives none, and
+ * keeps the session until it expires (distribution/distribution#3755).
+ */
+async function tryCancel({ context, location, name }: UploadSession): Promise<void> {
   const signal = AbortSignal.timeout(cancelTimeoutMs)
-  const cancelled = context.send({ method: 'DELETE', url: location, scopes: context.scopes, signal })
-  await cancelled.then(response => response.discard()).catch(() => undefined)
+  const ask = async (method: 'DELETE' | 'GET', url: URL) => {
+    const response = await context.send({ method, url, scopes: context.scopes, signal })
+    await response.discard()
+    return response
+  }
+  const cancelled = await ask('DELETE', location)
+  if (!outOfDate.has(cancelled.status)) return
+  const status = await ask('GET', location)
+  if (status.status === 204) await ask('DELETE', uploadLocation(status, name))
 }

@@ -1,7 +1,9 @@
-import { type HttpRequest, withHeaders } from '../http/message.ts'
+import { DrayError, isDrayError } from '../errors.ts'
+import { type HttpRequest, type HttpResponse, withHeaders } from '../http/message.ts'
 import { isTransientError, isTransientStatus, parseRetryAfter, retryDelayMs } from '../http/retry.ts'
 import { repositoryScope } from '../http/scope.ts'
 import type { Chunks, OpenContent, PutBlobResult } from '../image-store.ts'
+import { checkSize } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { headBlob } from './blobs.ts'
 import { nameOf, type RepositoryContext, repositoryRequest } from './context.ts'
@@ -30,7 +32,7 @@ export async function uploadBlob(
   open: OpenContent,
   options: UploadOptions = {},
 ): Promise<PutBlobResult> {
-  const source = watchSource(open)
+  const source = watchSource(open, descriptor, nameOf(context, descriptor.digest))
   let send: SendContent = putWhole
   let mountFrom = options.mountFrom
   for (let attempt = 0; ; ) {
@@ -71,7 +73,9 @@ async function startUpload(
   const name = nameOf(context, descriptor.digest)
   const request = { ...repositoryRequest(context, 'POST', 'blobs/uploads/'), signal }
   const mounted =
-    mountFrom === undefined ? undefined : await context.send(mountRequest(request, descriptor, mountFrom))
+    mountFrom === undefined
+      ? undefined
+      : await tryMount(context, mountRequest(request, descriptor, mountFrom))
   if (mounted?.status === 201) {
     await mounted.discard()
     return 'mounted'
@@ -92,6 +96,16 @@ async function startUpload(
   if (mountFrom === undefined || (await headBlob(context, descriptor.digest)) === undefined) return session
   await cancelUpload(session)
   return 'present'
+}
+
+/** A login that does not reach the other repository is no reason not to upload. */
+async function tryMount(context: RepositoryContext, request: HttpRequest): Promise<HttpResponse | undefined> {
+  try {
+    return await context.send(request)
+  } catch (error) {
+    if (isDrayError(error, 'UNAUTHORIZED')) return undefined
+    throw error
+  }
 }
 
 function mountRequest(request: HttpRequest, descriptor: Descriptor, from: string): HttpRequest {
@@ -137,7 +151,7 @@ interface WatchedSource {
   failure?: { readonly error: unknown }
 }
 
-function watchSource(open: OpenContent): WatchedSource {
+function watchSource(open: OpenContent, descriptor: Descriptor, name: string): WatchedSource {
   const source: WatchedSource = {
     open: async () => {
       try {
@@ -151,8 +165,16 @@ function watchSource(open: OpenContent): WatchedSource {
   return source
 
   async function* watch(chunks: Chunks): AsyncGenerator<Uint8Array> {
+    let sent = 0
     try {
-      yield* chunks
+      for await (const chunk of chunks) {
+        sent += chunk.length
+        checkSize(sent, descriptor, name)
+        yield chunk
+      }
+      if (sent < descriptor.size) {
+        throw new DrayError('INTEGRITY', `${name}: ended after ${sent} of ${descriptor.size} bytes`)
+      }
     } catch (error) {
       source.failure = { error }
       throw error

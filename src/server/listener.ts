@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { DrayError } from '../errors.ts'
-import { systemCode } from '../layout/io-error.ts'
+import { systemCode } from '../files/io-error.ts'
 
 /** A running registry. */
 export interface RegistryServer {

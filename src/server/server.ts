@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { onDisk } from '../layout/io-error.ts'
+import { makeFolder } from '../files/make-folder.ts'
 import { type Authorizer, anonymous } from './auth/authorizer.ts'
 import { type BasicOptions, basicAuthorizer } from './auth/basic.ts'
 import { type TokenOptions, tokenAuthorizer } from './auth/token.ts'
@@ -62,7 +61,7 @@ export async function startServer(options: ServerOptions): Promise<RegistryServe
   const { dir, host, port, clock = Date.now, readOnly = false, graceMs = defaultGraceMs } = options
   const storage = new Storage(dir)
   if (!readOnly) {
-    await onDisk(dir, mkdir(dir, { recursive: true }))
+    await makeFolder(dir)
     await storage.uploads.removeOlderThan(Date.now() - uploadTtlMs)
   }
   const authorizer = authorizerOf(options.auth, clock)

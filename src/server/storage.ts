@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isDrayError } from '../errors.ts'
-import { onDisk } from '../layout/io-error.ts'
+import { ifThere, onDisk } from '../files/io-error.ts'
 import { KeyedLock } from '../layout/keyed-lock.ts'
 import { type Layout, openLayout } from '../layout/layout.ts'
 import { isLayout } from '../layout/layout-file.ts'
@@ -34,12 +33,7 @@ export class Storage {
   }
 
   async find(repository: string): Promise<Layout | undefined> {
-    try {
-      return await this.#openLayout(repository, false)
-    } catch (error) {
-      if (isDrayError(error, 'NOT_FOUND')) return undefined
-      throw error
-    }
+    return ifThere(this.#openLayout(repository, false))
   }
 
   /** Opens a repository that may not be there yet; its first write makes it. */

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDrayError } from '../errors.ts'
+import { ifThere, onDisk } from '../files/io-error.ts'
+import { makeFolder } from '../files/make-folder.ts'
 import type { Chunks } from '../image-store.ts'
-import { onDisk } from '../layout/io-error.ts'
 import type { KeyedLock } from '../layout/keyed-lock.ts'
 import { type DigestAlgorithm, DigestCounter, digestOf, hexOf } from '../oci/digest.ts'
 import { RegistryFault } from './errors.ts'
@@ -40,7 +41,7 @@ export class UploadStore {
   async start(repository: string): Promise<Upload> {
     const upload = { repository, id: randomUUID() }
     const path = this.path(upload)
-    await onDisk(this.#dir, mkdir(this.#dir, { recursive: true }))
+    await makeFolder(this.#dir)
     await onDisk(path, writeFile(path, '', { flag: 'wx' }))
     return upload
   }
@@ -89,7 +90,7 @@ export class UploadStore {
 
   /** Removes uploads that nothing was added to since `time` (in milliseconds since 1970). */
   async removeOlderThan(time: number): Promise<void> {
-    for (const name of await namesIn(this.#dir)) {
+    for (const name of (await ifThere(onDisk(this.#dir, readdir(this.#dir)))) ?? []) {
       const path = join(this.#dir, name)
       const { mtimeMs } = await onDisk(path, stat(path))
       if (mtimeMs < time) await onDisk(path, rm(path, { recursive: true, force: true }))
@@ -127,15 +128,6 @@ async function write(file: FileHandle, path: string, writing: Writing): Promise<
 
 async function feed(counter: DigestCounter, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of chunks) counter.add(chunk)
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await onDisk(dir, readdir(dir))
-  } catch (error) {
-    if (isDrayError(error, 'NOT_FOUND')) return []
-    throw error
-  }
 }
 
 async function known<Result>(upload: Upload, operation: Promise<Result>): Promise<Result> {

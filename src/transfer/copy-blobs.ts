@@ -1,8 +1,8 @@
 import type { Chunks, ImageDestination, ImageSource, PutBlobResult } from '../image-store.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { isForeignLayerType } from '../oci/media-types.ts'
+import type { WorkGroup } from '../work-group.ts'
 import type { OnTransferEvent } from './events.ts'
-import type { WorkGroup } from './limit.ts'
 import { type ReadBlobOptions, readBlob } from './read-blob.ts'
 
 export interface CopyBlobsOptions {

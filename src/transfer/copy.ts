@@ -1,11 +1,10 @@
-import { DrayError } from '../errors.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import { algorithmOf, type Digest, digestOf, isDigest } from '../oci/digest.ts'
 import { descriptorOf, type Manifest } from '../oci/manifest.ts'
+import { type WorkGroup, withWorkGroup } from '../work-group.ts'
 import { copyBlobs } from './copy-blobs.ts'
 import { type CopyOptions, type CopySettings, copySettings } from './copy-options.ts'
 import { type CopyRecord, type CopyResult, copyResult, type ManifestOutcome } from './copy-result.ts'
-import { type WorkGroup, withWorkGroup } from './limit.ts'
+import { checkResult, checkRoot } from './expected-digest.ts'
 import { ManifestReader } from './manifest-reader.ts'
 import { type CopyPlan, planCopy } from './plan.ts'
 import { offeredPlatforms } from './platform-choice.ts'
@@ -65,37 +64,6 @@ async function readImage(root: Descriptor, job: Job): Promise<Manifest> {
   return image
 }
 
-/** The root must have the digest that was asked for, as `from` or beside its tag. */
-async function checkRoot(root: Descriptor, job: Job): Promise<void> {
-  const { from, source, expectedDigest } = job
-  const digest = await otherDigest(root, expectedDigest ?? (isDigest(from) ? from : undefined), job)
-  if (digest === undefined) return
-  const name = `${source.name}${isDigest(from) ? '@' : ':'}${from}`
-  throw new DrayError('INTEGRITY', `${name} is ${digest}, not ${expectedDigest ?? from}`, {
-    hint: isDigest(from) ? undefined : 'the tag has moved; leave it out to copy what the digest stands for',
-  })
-}
-
-async function checkResult(image: Descriptor, job: Job): Promise<void> {
-  const { expectedResult, destination } = job
-  const digest = await otherDigest(image, expectedResult, job)
-  if (digest === undefined) return
-  throw new DrayError('INTEGRITY', `${destination.name}@${expectedResult}: the image to copy is ${digest}`)
-}
-
-/** The digest of a manifest in the algorithm of the one expected, when it is another one. */
-async function otherDigest(
-  descriptor: Descriptor,
-  expected: Digest | undefined,
-  { reader }: Job,
-): Promise<Digest | undefined> {
-  if (expected === undefined || expected === descriptor.digest) return undefined
-  const algorithm = algorithmOf(expected)
-  if (algorithm === algorithmOf(descriptor.digest)) return descriptor.digest
-  const other = digestOf((await reader.read(descriptor)).bytes, algorithm)
-  return other === expected ? undefined : other
-}
-
 /** A manifest to be written: with tags, though they be none, as an image of its own; without as a part of one. */
 interface ManifestWrite {
   readonly manifest: Manifest
@@ -125,7 +93,6 @@ async function carryOut(
 }
 
 async function put({ manifest, tags }: ManifestWrite, job: Job): Promise<ManifestOutcome> {
-  job.group.signal.throwIfAborted()
   if (!job.dryRun) await job.destination.putManifest(manifest, tags)
   const outcome: ManifestOutcome = { descriptor: descriptorOf(manifest), how: 'copied', tags: tags ?? [] }
   report(outcome, job)

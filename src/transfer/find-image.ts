@@ -3,7 +3,7 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import type { Manifest } from '../oci/manifest.ts'
 import type { Platform } from '../oci/platform.ts'
 import { ManifestReader, maxIndexDepth, tooDeep } from './manifest-reader.ts'
-import { isImageFor, isPlatformImage } from './platform-choice.ts'
+import { findPlatform, isPlatformImage } from './platform-choice.ts'
 import type { ReadBlobOptions } from './read-blob.ts'
 import { selectImage } from './select-image.ts'
 
@@ -56,6 +56,6 @@ export async function findImage(
 function likeliestEntry(manifest: Manifest, preferred: Platform | undefined): Descriptor | undefined {
   if (manifest.kind !== 'index') return undefined
   const { manifests } = manifest.content
-  const forPreferred = manifests.find(entry => preferred !== undefined && isImageFor(entry, preferred))
+  const forPreferred = preferred && findPlatform(manifest.content, preferred)
   return forPreferred ?? manifests.find(isPlatformImage) ?? manifests[0]
 }

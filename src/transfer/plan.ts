@@ -4,7 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { childBlobs, childManifests, descriptorOf, type Manifest } from '../oci/manifest.ts'
 import { isForeignLayerType } from '../oci/media-types.ts'
-import type { WorkGroup } from './limit.ts'
+import type { WorkGroup } from '../work-group.ts'
 import { type ManifestReader, maxIndexDepth, tooDeep } from './manifest-reader.ts'
 
 /** What is missing at a destination for one manifest, which is missing itself. */

@@ -13,10 +13,15 @@ const unknownPlatform = 'unknown/unknown'
  * @throws DrayError `NOT_FOUND` that lists the platforms there are
  */
 export function choosePlatform(index: ImageIndex, wanted: Platform, name: string): Descriptor {
-  const { matching, exact } = imagesFor(index.manifests, wanted)
-  const entry = exact[0] ?? matching[0]
+  const entry = findPlatform(index, wanted)
   if (entry === undefined) throw noPlatform(index.manifests, [wanted], name)
   return entry
+}
+
+/** As `choosePlatform`, or undefined when there is no entry for the platform. */
+export function findPlatform(index: ImageIndex, wanted: Platform): Descriptor | undefined {
+  const { matching, exact } = imagesFor(index.manifests, wanted)
+  return exact[0] ?? matching[0]
 }
 
 /**

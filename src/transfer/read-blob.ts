@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { backoffMs } from '../backoff.ts'
 import { DrayError, isDrayError } from '../errors.ts'
-import type { ImageSource } from '../image-store.ts'
+import type { BlobRange, Chunks, ImageSource } from '../image-store.ts'
 import { verified } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import { abortError } from './limit.ts'
-import { retryDelayMs } from './retry-delay.ts'
+import { abortError } from '../work-group.ts'
 
 /** Waits; throws once the signal is aborted. */
 export type Sleep = (delayMs: number, signal?: AbortSignal) => Promise<unknown>
@@ -31,7 +31,7 @@ export const defaultRetries = 5
 
 /**
  * The content of a blob, as one stream. A broken connection, a time-out, a fault of the registry or an early end opens
- * the source again at the byte where it broke. Size and digest are those of all that was given out, and the last
+ * the source again at the byte where it broke; a source that cannot be opened is left to its store. Size and digest are those of all that was given out, and the last
  * piece is only given out when both are right. The source's stream is closed however this one ends.
  * @throws DrayError what the source threw last; `INTEGRITY` for other content than the descriptor says; `ABORTED`
  */
@@ -60,9 +60,10 @@ async function* resumed(
   let attempt = 0
   for (;;) {
     const start = position
+    const content = await openAt(source, descriptor, { start, signal: options.signal })
     let fault: DrayError | undefined
     try {
-      for await (const chunk of await source.getBlob(descriptor, { start, signal: options.signal })) {
+      for await (const chunk of content) {
         throwIfAborted(options.signal)
         position += chunk.length
         yield chunk
@@ -73,14 +74,13 @@ async function* resumed(
       throwIfAborted(options.signal)
       // What breaks after the last byte, which was the right one, does no harm.
       if (position === descriptor.size && position > start) return
-      if (isRangeBeyondEnd(error, start)) return
       if (!isBrokenStream(error)) throw error
       fault = error
     }
     if (position > start) attempt = 0
     fault ??= new DrayError('NETWORK', `${name}: ended after ${position} bytes`)
     if (attempt >= retries) throw fault
-    await pause({ name, reason: fault.message, delayMs: retryDelayMs(attempt, Math.random()) }, options)
+    await pause({ name, reason: fault.message, delayMs: backoffMs(attempt, Math.random()) }, options)
     attempt += 1
   }
 }
@@ -89,10 +89,19 @@ function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortError(signal)
 }
 
-/** RFC 9110, 15.5.17: the blob is shorter at the source than its descriptor says. */
-function isRangeBeyondEnd(error: unknown, start: number): boolean {
-  return isDrayError(error) && error.status === 416 && start > 0
+/** Opens the source; what fails here has been tried again by the store as often as it should be. */
+async function openAt(source: ImageSource, descriptor: Descriptor, range: BlobRange): Promise<Chunks> {
+  try {
+    return await source.getBlob(descriptor, range)
+  } catch (error) {
+    throwIfAborted(range.signal)
+    // RFC 9110, 15.5.17: the blob is shorter at the source than its descriptor says.
+    if (isDrayError(error) && error.status === 416 && range.start > 0) return nothing()
+    throw error
+  }
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** True for what another try may mend: the content was not wrong, it did not come. */
 function isBrokenStream(error: unknown): error is DrayError {

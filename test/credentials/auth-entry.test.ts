@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Credential } from '../../src/credential.ts'
-import { decodeEntry, encodeEntry, withoutSecrets } from '../../src/credentials/auth-entry.ts'
 import type { AuthEntry } from '../../src/credentials/auth-entry.ts'
+import { decodeEntry, encodeEntry, withoutSecrets } from '../../src/credentials/auth-entry.ts'
 import { base64, everythingSaid } from './sandbox.ts'
 
 const basic = (username: string, password: string): Credential => ({ kind: 'basic', username, password })

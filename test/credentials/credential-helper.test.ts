@@ -85,7 +85,7 @@ describe('a helper that is asked for a credential', () => {
     await chmod(sandbox.helperFile('x', '../docker-credential-x'), 0o644)
     expect(await errorOf(createHelperClient(sandbox.context).get('x', 'ghcr.io'))).toMatchObject({
       code: 'IO',
-      message: 'cannot run docker-credential-x get: EACCES',
+      message: 'docker-credential-x get: permission denied',
     })
   })
 

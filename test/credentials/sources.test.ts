@@ -162,7 +162,7 @@ describe('a file', () => {
     await mkdir(sandbox.dockerConfig, { recursive: true })
     expect(await errorOf(openCredentials(sandbox.context).findCredential(target))).toMatchObject({
       code: 'IO',
-      message: `cannot read ${sandbox.dockerConfig}: EISDIR`,
+      message: `${sandbox.dockerConfig}: it is a folder`,
     })
   })
 

@@ -1,11 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startDockerRegistry } from '../support/docker-registry.ts'
-import {
-  fixtureDescriptor,
-  fixturePath,
-  readFixtureBlob,
-  readFixtureManifest,
-} from '../support/fixtures.ts'
+import { fixtureDescriptor, fixturePath, readFixtureBlob, readFixtureManifest } from '../support/fixtures.ts'
 import { requirePeers } from '../support/peers.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 import { dray, drayFails, drayJson, patience } from './dray.ts'
@@ -109,9 +104,9 @@ describe.skipIf(!requirePeers('docker-registry'))('with docker-registry, dray', 
     expect((await dray(['manifest', `${name}:1.0`])).stdoutBytes).toEqual(Buffer.from(index.bytes))
     const amd64 = index.kind === 'index' ? index.content.manifests[0] : undefined
     const platform = readFixtureManifest('hello', amd64 ?? image)
-    expect(
-      (await dray(['manifest', '--platform', 'linux/amd64', `${name}:1.0`])).stdoutBytes,
-    ).toEqual(Buffer.from(platform.bytes))
+    expect((await dray(['manifest', '--platform', 'linux/amd64', `${name}:1.0`])).stdoutBytes).toEqual(
+      Buffer.from(platform.bytes),
+    )
     const { config, layers } = platform.kind === 'image' ? platform.content : { config: image, layers: [] }
     expect((await dray(['config', '--platform', 'linux/amd64', `${name}:1.0`])).stdoutBytes).toEqual(
       readFixtureBlob('hello', config.digest),

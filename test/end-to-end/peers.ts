@@ -5,7 +5,8 @@ type RunPeer = (args: readonly string[], options?: RunOptions) => Promise<RunRes
 
 /** Runs skopeo over plain HTTP and without a policy of whom to trust. */
 export const skopeo: RunPeer = ([verb = '', ...args], options) => {
-  const plain = verb === 'copy' ? ['--src-tls-verify=false', '--dest-tls-verify=false'] : ['--tls-verify=false']
+  const plain =
+    verb === 'copy' ? ['--src-tls-verify=false', '--dest-tls-verify=false'] : ['--tls-verify=false']
   return succeed('skopeo', ['--insecure-policy', verb, ...plain, ...args], options)
 }
 

@@ -3,7 +3,7 @@ import { type Authority, makeAuthority } from '../support/certificates.ts'
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts'
 import { fixtureDescriptor, fixturePath } from '../support/fixtures.ts'
 import { requirePeers } from '../support/peers.ts'
-import { type TempDir, makeTempDir } from '../support/temp-dir.ts'
+import { makeTempDir, type TempDir } from '../support/temp-dir.ts'
 import { dray, drayFails, patience } from './dray.ts'
 
 const hello = `oci:${fixturePath('hello')}:1.0`
@@ -66,7 +66,7 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('over TLS, dray', p
       tls: { ...tls, clientAuthority: authority.certificate },
     })
     const ca = ['--ca-file', authority.certificate]
-    await drayFails(5, ['catalog', ...ca, strict.host])
+    await drayFails(5, ['catalog', ...ca, '--retries', '0', strict.host])
     await drayFails(2, ['catalog', ...ca, '--cert-file', client.certificate, strict.host])
     await dray(['catalog', ...ca, '--cert-file', client.certificate, '--key-file', client.key, strict.host])
   })

@@ -1,9 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Descriptor } from '../../src/oci/descriptor.ts'
 import { digestOf } from '../../src/oci/digest.ts'
-import { descriptorOf, parseManifest } from '../../src/oci/manifest.ts'
+import { childBlobs, descriptorOf, parseManifest } from '../../src/oci/manifest.ts'
 import { mediaTypes } from '../../src/oci/media-types.ts'
 import { type Platform, parsePlatform } from '../../src/oci/platform.ts'
+import { copyImage } from '../../src/transfer/copy.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 
 export const layerType = 'application/vnd.oci.image.layer.v1.tar+gzip'
@@ -92,4 +93,46 @@ export async function settle(): Promise<void> {
 export function instantSleep() {
   const delays: number[] = []
   return { delays, sleep: async (delayMs: number) => void delays.push(delayMs) }
+}
+
+/** An index of two platforms that share one layer. */
+export function twoPlatforms(source: MemoryStore) {
+  const shared = addBlob(source, bytesOf(5000))
+  const amd64 = addImage(source, { platform: 'linux/amd64', layers: [shared, bytesOf(700)] })
+  const arm64 = addImage(source, { platform: 'linux/arm64', layers: [shared, bytesOf(9000)] })
+  const index = addIndex(source, [amd64, arm64])
+  tag(source, '1.0', index)
+  return { index, amd64, arm64, shared }
+}
+
+/** Puts an image's manifest, but not its blobs, to the destination. */
+export function give(from: MemoryStore, to: MemoryStore, { digest }: Descriptor): void {
+  const manifest = from.manifests.get(digest)
+  if (manifest !== undefined) to.manifests.set(digest, manifest)
+}
+
+/** The config and the layers of an image. */
+export function blobsOf(store: MemoryStore, { digest }: Descriptor): readonly Descriptor[] {
+  const manifest = store.manifests.get(digest)
+  return manifest === undefined ? [] : childBlobs(manifest)
+}
+
+export interface CopyWish {
+  readonly only?: readonly string[]
+  readonly unpack?: string
+}
+
+/** Copies an image to an empty store: all of it, some platforms, or the image of one. */
+export function copyFrom(source: MemoryStore, root: Descriptor, { only = [], unpack }: CopyWish) {
+  const { destination } = stores()
+  tag(source, '1.0', root)
+  const copied = copyImage({
+    source,
+    from: '1.0',
+    destination,
+    tags: ['1.0'],
+    platforms: platforms(...(unpack === undefined ? only : [unpack])),
+    unpack: unpack !== undefined,
+  })
+  return { destination, copied }
 }

@@ -96,16 +96,17 @@ describe('reading a blob', () => {
     },
   )
 
-  test('retries an opening that fails, too', async () => {
+  test('leaves an opening that fails to the store, which tries its requests again itself', async () => {
     const { source, blob } = blobAt()
-    const { sleep } = instantSleep()
-    let openings = 0
-    source.faults.getBlob = chunks => {
-      openings += 1
-      if (openings === 1) throw new DrayError('NETWORK', 'refused')
-      return chunks
+    const { delays, sleep } = instantSleep()
+    const refused = new DrayError('NETWORK', 'refused')
+    source.faults.getBlob = (chunks, _, { start }) => {
+      if (start > 0) throw refused
+      return cut(chunks, 3000)
     }
-    expect((await drain(readBlob(source, blob, { sleep }))).bytes).toEqual(content)
+    expect((await drain(readBlob(source, blob, { sleep }))).error).toBe(refused)
+    expect(source.calls).toHaveLength(2)
+    expect(delays).toHaveLength(1)
   })
 
   test('tells of each retry before it waits', async () => {

@@ -53,7 +53,7 @@ async function run(text: string, flags: LsFlags, context: CliContext): Promise<v
       )
       return
     }
-    const { withWorkGroup } = await import('../../transfer/limit.ts')
+    const { withWorkGroup } = await import('../../work-group.ts')
     const { signal } = context
     const rows = await withWorkGroup({ limit: flags.jobs, signal }, group =>
       group.map(tags, async tag => ({ tag, digest: (await resolve(tag)).digest })),

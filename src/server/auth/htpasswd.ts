@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { DrayError } from '../../errors.ts'
-import { readBounded } from '../../layout/file.ts'
+import { readBounded } from '../../files/read-bounded.ts'
 import type { Users } from './users.ts'
 
 const maxHtpasswdBytes = 16 * 1024 * 1024

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { retryDelayMs } from '../../src/transfer/retry-delay.ts'
+import { backoffMs } from '../src/backoff.ts'
 
 test.each([
   { attempt: 0, random: 0, delayMs: 250 },
@@ -13,5 +13,5 @@ test.each([
   { attempt: 6, random: 0.999999, delayMs: 30_000 },
   { attempt: 2000, random: 0.999999, delayMs: 30_000 },
 ])('attempt $attempt with chance $random waits $delayMs ms', ({ attempt, random, delayMs }) => {
-  expect(retryDelayMs(attempt, random)).toBe(delayMs)
+  expect(backoffMs(attempt, random)).toBe(delayMs)
 })

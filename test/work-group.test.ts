@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { DrayError } from '../../src/errors.ts'
-import { withWorkGroup } from '../../src/transfer/limit.ts'
-import { settle } from './images.ts'
+import { DrayError } from '../src/errors.ts'
+import { withWorkGroup } from '../src/work-group.ts'
+import { settle } from './transfer/images.ts'
 
 describe('a work group', () => {
   test('gives the results in the order of the items, however long each took', async () => {
@@ -49,6 +49,25 @@ describe('a work group', () => {
     const failed = withWorkGroup({ limit: 2 }, group => group.map([0, 1, 2], work(group)))
     await expect(failed).rejects.toThrow('the true cause')
     expect(log).toEqual(['start 0', 'start 1', 'end 0'])
+  })
+
+  test('starts nothing more after a failure, also where the work before went well', async () => {
+    const started: number[] = []
+    let end = () => {}
+    const failed = withWorkGroup({ limit: 2 }, group =>
+      group.map([0, 1, 2], async item => {
+        started.push(item)
+        if (item === 1) throw new Error('failed')
+        await new Promise<void>(resolve => {
+          end = resolve
+        })
+      }),
+    )
+    const outcome = failed.catch((error: Error) => error.message)
+    await settle()
+    end()
+    expect(await outcome).toBe('failed')
+    expect(started).toEqual([0, 1])
   })
 
   test('throws ABORTED with the reason as its cause when the caller aborts', async () => {

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { DrayError } from '../errors.ts'
+import { DrayError } from './errors.ts'
 
 /**
  * Work that runs side by side and fails as one: the first failure stops new work and aborts `signal`, what is under
@@ -42,14 +42,11 @@ export class WorkGroup {
       readonly [Position in keyof Results]: Promise<Results[Position]>
     },
   ): Promise<Results> {
-    for (const promise of promises) promise.catch(error => this.#fail(error))
+    // Only the first call of `abort` counts.
+    for (const promise of promises) promise.catch(error => this.#controller.abort(error))
     await Promise.allSettled(promises)
     this.signal.throwIfAborted()
     return (await Promise.all(promises)) as unknown as Results
-  }
-
-  #fail(error: unknown): void {
-    if (!this.signal.aborted) this.#controller.abort(error)
   }
 }
 
