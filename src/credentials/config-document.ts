@@ -1,4 +1,4 @@
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import type { Credential } from '../credential.ts'
 import { DrayError, quote } from '../errors.ts'
 import { type AuthEntry, authEntrySchema, encodeEntry, hasSecrets, withoutSecrets } from './auth-entry.ts'

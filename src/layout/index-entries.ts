@@ -1,4 +1,4 @@
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import { DrayError } from '../errors.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { tagFault } from '../oci/reference.ts'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import { DrayError } from '../errors.ts'
 import { ifThere } from '../files/io-error.ts'
 import { readBounded } from '../files/read-bounded.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import { absentOr, checkShape, parseJson } from './document.ts'
 
 /** The largest image config that is read into memory, in bytes. */

@@ -1,4 +1,4 @@
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import { type Digest, isDigest } from './digest.ts'
 import { absentOr, defaultTo } from './document.ts'
 import { platformSchema } from './platform.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import { DrayError, quote } from '../errors.ts'
 
 /** Real documents nest six deep. What walks a document later must not run out of stack. */

@@ -1,4 +1,4 @@
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import { DrayError, quote } from '../errors.ts'
 import { type Descriptor, descriptorSchema } from './descriptor.ts'
 import { algorithmOf, type Digest, digestOf } from './digest.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import { DrayError, quote } from '../errors.ts'
 import { absentOr, defaultTo } from './document.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import { DrayError } from '../errors.ts'
 import type { HttpRequest, HttpResponse } from '../http/message.ts'
 import { collect } from '../oci/content.ts'

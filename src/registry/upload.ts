@@ -164,17 +164,21 @@ function watchSource(open: OpenContent, descriptor: Descriptor, name: string): W
   }
   return source
 
+  /** Holds each piece back until the next is there, so that the registry never gets the whole of a blob that is too long. */
   async function* watch(chunks: Chunks): AsyncGenerator<Uint8Array> {
-    let sent = 0
+    let received = 0
+    let held: Uint8Array | undefined
     try {
       for await (const chunk of chunks) {
-        sent += chunk.length
-        checkSize(sent, descriptor, name)
-        yield chunk
+        received += chunk.length
+        checkSize(received, descriptor, name)
+        if (held !== undefined) yield held
+        held = chunk
       }
-      if (sent < descriptor.size) {
-        throw new DrayError('INTEGRITY', `${name}: ended after ${sent} of ${descriptor.size} bytes`)
+      if (received < descriptor.size) {
+        throw new DrayError('INTEGRITY', `${name}: ended after ${received} of ${descriptor.size} bytes`)
       }
+      if (held !== undefined) yield held
     } catch (error) {
       source.failure = { error }
       throw error

@@ -159,7 +159,7 @@ describe('what dray prints', patience, () => {
     expect(lines).toHaveLength(8)
     for (const line of lines.slice(0, -1))
       expect(line).toMatch(/^copied [0-9a-f]{12} \(.*B\), \d+%, .* of 7 blobs$/)
-    expect(lines.at(-1)).toMatch(/^blobs: 7 copied \(.*\); manifests: 4 written; \d+ms$/)
+    expect(lines.at(-1)).toMatch(/^blobs: 7 copied \(.*\); manifests: 4 written; [\d.]+m?s$/)
     expect(stderr).not.toMatch(/[\r\u001b]/)
   })
 
@@ -179,18 +179,23 @@ describe('what dray prints', patience, () => {
     expect(events.map(event => event.type)).toContain('blob-done')
   })
 
-  it('has colour and bars on a terminal, and neither with NO_COLOR, TERM=dumb or no width', async () => {
-    const [bars, plain, dumb, narrow] = [
-      await copyOnTerminal('bars', 80, { TERM: 'xterm-256color' }),
-      await copyOnTerminal('plain', 80, { TERM: 'xterm-256color', NO_COLOR: '1' }),
-      await copyOnTerminal('dumb', 80, { TERM: 'dumb' }),
-      await copyOnTerminal('narrow', 0, { TERM: 'xterm-256color' }),
-    ]
-    for (const shown of [bars, plain, dumb, narrow]) expect(shown).toContain(`@${big.manifest.digest}`)
-    expect(bars).toMatch(colour)
-    expect(plain).not.toMatch(colour)
-    for (const shown of [dumb, narrow]) expect(shown).not.toContain('\u001b')
-  })
+  // `script` of util-linux gives the program a terminal; others have a program of that name with other options.
+  const hasScript = process.platform === 'linux'
+  it.runIf(hasScript)(
+    'has colour and bars on a terminal, and neither with NO_COLOR, TERM=dumb or no width',
+    async () => {
+      const [bars, plain, dumb, narrow] = [
+        await copyOnTerminal('bars', 80, { TERM: 'xterm-256color' }),
+        await copyOnTerminal('plain', 80, { TERM: 'xterm-256color', NO_COLOR: '1' }),
+        await copyOnTerminal('dumb', 80, { TERM: 'dumb' }),
+        await copyOnTerminal('narrow', 0, { TERM: 'xterm-256color' }),
+      ]
+      for (const shown of [bars, plain, dumb, narrow]) expect(shown).toContain(`@${big.manifest.digest}`)
+      expect(bars).toMatch(colour)
+      expect(plain).not.toMatch(colour)
+      for (const shown of [dumb, narrow]) expect(shown).not.toContain('\u001b')
+    },
+  )
 
   /** What a copy shows on a terminal of so many columns; 0 is what a terminal has whose size nobody has set. */
   async function copyOnTerminal(to: string, columns: number, env: Record<string, string>): Promise<string> {

@@ -114,9 +114,8 @@ describe('a digest', () => {
   it('without tags is deleted', async () => {
     await using front = await startFront(({ method, path }, response) => {
       if (path.startsWith('/v2/app/tags/list')) return response.end('{"tags":null}')
-      response
-        .writeHead(method === 'DELETE' ? 202 : 200, { 'docker-content-digest': one, 'content-length': 7 })
-        .end()
+      if (method === 'DELETE') return response.writeHead(202).end()
+      response.writeHead(200, { 'docker-content-digest': one, 'content-length': 7 }).end()
     })
     expect(await deleteImage(front.repository, one)).toEqual({
       repository: `${front.host}/app`,

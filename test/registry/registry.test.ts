@@ -7,6 +7,7 @@ import { registryError } from '../../src/registry/registry-error.ts'
 import { uploadLocation, withDigest } from '../../src/registry/upload-session.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 import { fakeSend } from '../support/fake-send.ts'
+import { chunksOf, sampleBlob } from '../support/sample-image.ts'
 
 describe('a registry is met', () => {
   it.each<[registry: string, plainHttp: boolean | undefined, url: string]>([
@@ -75,6 +76,31 @@ describe('a registry is met', () => {
       ['auth.example', 'dray/1.2.3', undefined, undefined],
       ['reg.example', 'dray/1.2.3', 'a', 'Bearer t'],
       ['cdn.example', 'dray/1.2.3', undefined, undefined],
+    ])
+  })
+
+  it('without a credential and headers of its own at the place of an upload on another origin', async () => {
+    const basic = { status: 401, headers: { 'www-authenticate': 'Basic' } }
+    const fake = fakeSend([
+      basic,
+      { status: 202, headers: { location: 'https://storage.example/u' } },
+      { status: 201 },
+    ])
+    const registry = new Registry({
+      registry: 'reg.example',
+      send: fake.send,
+      findCredential: async () => ({ kind: 'basic', username: 'anna', password: 'x' }),
+      headers: { 'x-tenant': 'a' },
+      clock: fakeClock(),
+    })
+    const { bytes, descriptor } = sampleBlob('layer')
+    await registry.repository('app').putBlob(descriptor, async () => chunksOf(bytes))
+    expect(
+      fake.requests.map(({ headers }) => [headers?.['x-tenant'], headers?.authorization !== undefined]),
+    ).toEqual([
+      ['a', false],
+      ['a', true],
+      [undefined, false],
     ])
   })
 

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto'
-import { z } from 'zod/mini'
+import * as z from 'zod/mini'
 import type { Access } from './access.ts'
 
 const encoding = 'ieee-p1363'
