@@ -84,10 +84,12 @@ export class Connections {
     })
     this.#transports.push(transport)
     const { onTrace, onEvent } = this.#options
+    const given = await flagCredential(flags, this.#context)
     return new Registry({
       registry: name,
       send: onTrace === undefined ? transport.send : stack(transport.send, trace(onTrace)),
-      findCredential: await this.#findCredential(flags),
+      findCredential: given === undefined ? this.#stored(flags) : async () => given,
+      requireCredential: given !== undefined,
       plainHttp: flags.plainHttp ?? (wantsTls(flags) ? false : undefined),
       headers: readHeaders(flags.header ?? []),
       userAgent: `dray/${version}`,
@@ -100,11 +102,8 @@ export class Connections {
     })
   }
 
-  async #findCredential(flags: EndFlags): Promise<FindCredential> {
-    const given = await flagCredential(flags, this.#context)
-    return given === undefined
-      ? openCredentials(this.credentialContext(flags)).findCredential
-      : async () => given
+  #stored(flags: EndFlags): FindCredential {
+    return openCredentials(this.credentialContext(flags)).findCredential
   }
 
   async #tls(flags: EndFlags): Promise<TlsSettings> {

@@ -131,5 +131,5 @@ function transientReason(outcome: Outcome, answeredBefore: boolean): string | un
   const { error } = outcome
   const isGone = error instanceof NetworkError && error.fault === 'unreachable' && answeredBefore
   if (!isTransientError(error) && !isGone) return undefined
-  return isDrayError(error) ? error.message : String(error)
+  return isDrayError(error) ? error.message.replace(/^cannot reach [^ ]+: /, '') : String(error)
 }

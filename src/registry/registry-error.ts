@@ -71,6 +71,10 @@ function hintFor(status: number, message: string, response: HttpResponse): strin
   }
   if (status === 401) return `log in with: dray login ${host === 'registry-1.docker.io' ? 'docker.io' : host}`
   if (status === 403) return 'the credential in use has no right to this'
+  const retryAfter = response.headers.get('retry-after')
+  if (isTransientStatus(status) && retryAfter !== undefined) {
+    return `the registry asks to wait (Retry-After: ${retryAfter}); see --max-retry-after and --retries`
+  }
   if (status === 429) return 'the registry limits requests: log in, wait, or lower --jobs'
   return undefined
 }

@@ -18,6 +18,8 @@ export interface RegistryOptions {
   /** The network: `createTransport().send`, or a double in tests. */
   readonly send: Send
   readonly findCredential?: FindCredential | undefined
+  /** The credential must be accepted: a public image is not read without it when it is refused. */
+  readonly requireCredential?: boolean | undefined
   /** Speaks plain HTTP. By default only with loopback hosts. */
   readonly plainHttp?: boolean | undefined
   /** Sent to the registry with every request, and to nobody else. Names in lower case. */
@@ -46,6 +48,7 @@ export class Registry {
       stack(
         plain,
         ownHeaders(url.origin, options.headers ?? {}),
+        requireCredential(options.requireCredential ?? false),
         auth({
           registry,
           origin: url.origin,
@@ -139,6 +142,10 @@ export function isLoopback(registry: string): boolean {
 function identify({ userAgent = 'dray', signal }: RegistryOptions): Middleware {
   return next => request =>
     next(withHeaders({ ...request, signal: request.signal ?? signal }, { 'user-agent': userAgent }))
+}
+
+function requireCredential(isRequired: boolean): Middleware {
+  return next => request => next(isRequired ? { ...request, requireCredential: true } : request)
 }
 
 function ownHeaders(origin: string, headers: Readonly<Record<string, string>>): Middleware {

@@ -75,9 +75,12 @@ describe('a request is repeated', () => {
   })
 
   it.each(['broken', 'timeout'] as const)('after a fault of the connection: %s', async fault => {
-    const { answer, events } = await run([new NetworkError(fault, 'cannot reach h: why'), { status: 200 }])
+    const { answer, events } = await run([
+      new NetworkError(fault, 'cannot reach h:5000: why'),
+      { status: 200 },
+    ])
     expect(answer).toMatchObject({ status: 200 })
-    expect(events).toMatchObject([{ reason: 'cannot reach h: why' }])
+    expect(events).toMatchObject([{ name: 'h:5000', reason: 'why' }])
   })
 
   it('with its body, where that is bytes', async () => {

@@ -207,6 +207,18 @@ describe('a login', () => {
     ])
   })
 
+  it('at GHCR that is stale ends the pull where it was asked for by name', async () => {
+    const { registry } = meet('ghcr.io', anna, { requireCredential: true })
+    bare('https://ghcr.io').head('/v2/o/app/manifests/v1').reply(401, '', {
+      'www-authenticate': 'Bearer realm="https://ghcr.io/token",service="ghcr.io"',
+    })
+    authorized('https://ghcr.io', basic).get('/token').query(true).reply(403, denied('denied'))
+    await expect(registry.repository('o/app').resolve('v1')).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+      message: expect.stringContaining('refused the login'),
+    })
+  })
+
   it('at Harbor is Basic for the catalog', async () => {
     const { registry } = meet('harbor.example', anna)
     bare('https://harbor.example')

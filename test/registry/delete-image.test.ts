@@ -79,13 +79,14 @@ describe('a tag', () => {
     expect(deletes(front.lines).at(-1)).toBe(`DELETE /v2/app/manifests/${one}`)
   })
 
-  it('is not deleted in a dry run', async () => {
-    await using front = await startFront(holds({ tags: { v1: one } }))
+  it('is not deleted in a dry run, which names the other tags of the image', async () => {
+    await using front = await startFront(holds({ tags: { v1: one, v2: two, latest: one } }))
     expect(await deleteImage(front.repository, 'v1', { dryRun: true })).toMatchObject({
       tags: ['v1'],
+      siblings: ['latest'],
       dryRun: true,
     })
-    expect(front.lines).toEqual(['HEAD /v2/app/manifests/v1'])
+    expect(deletes(front.lines)).toEqual([])
   })
 
   it('that is not there is not found', async () => {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import type { Credential } from '../../src/credential.ts'
 import { createTransport, type Transport } from '../../src/http/send.ts'
 import type { RegistryEvent } from '../../src/registry/context.ts'
-import { Registry } from '../../src/registry/registry.ts'
+import { Registry, type RegistryOptions } from '../../src/registry/registry.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 
 /** Our client for a registry that nock plays; its waits take no time. */
@@ -16,7 +16,11 @@ export interface Dialogue {
  * Lets a file of tests talk to registries of any name, played by nock. After each test everything that nock was told
  * to answer must have been asked for.
  */
-export function useDialogues(): (registry: string, credential?: Credential) => Dialogue {
+export function useDialogues(): (
+  registry: string,
+  credential?: Credential,
+  options?: Partial<RegistryOptions>,
+) => Dialogue {
   const transports: Transport[] = []
   beforeAll(() => {
     nock.disableNetConnect()
@@ -31,7 +35,7 @@ export function useDialogues(): (registry: string, credential?: Credential) => D
     nock.enableNetConnect()
     nock.restore()
   })
-  return (name, credential) => {
+  return (name, credential, options) => {
     const transport = createTransport()
     transports.push(transport)
     const events: RegistryEvent[] = []
@@ -41,6 +45,7 @@ export function useDialogues(): (registry: string, credential?: Credential) => D
       findCredential: async () => credential,
       clock: fakeClock(),
       onEvent: event => events.push(event),
+      ...options,
     })
     return { registry, events }
   }

@@ -36,6 +36,11 @@ async function run(text: string, flags: DeleteFlags, context: CliContext): Promi
   await withSession(new Session(context, flags, { locations: [location] }), async session => {
     const { store, reference } = await session.openSource(location, options.endFlags(flags))
     const deleted = await deleteFrom(store, reference, { ...flags, signal: context.signal })
+    if (deleted.siblings?.length) {
+      session.say(
+        `other tags of the same image: ${deleted.siblings.join(', ')}; a registry that cannot delete a tag alone refuses`,
+      )
+    }
     const verb = deleted.dryRun ? 'would delete' : 'deleted'
     const names = deleted.tags.map(tag => `${deleted.repository}:${tag}`)
     if (deleted.manifest) names.push(`${deleted.repository}@${deleted.digest}`)
