@@ -42,7 +42,7 @@ export interface Credentials {
    * @returns the places where there was one; empty when there was none
    * @throws DrayError
    */
-  eraseCredential(registry: string): Promise<CredentialPlace[]>
+  eraseCredential(registry: string, options?: { readonly dryRun?: boolean }): Promise<CredentialPlace[]>
 }
 
 /** Opens the logins of the user whom the context describes. Nothing is read before it is asked for. */
@@ -63,13 +63,16 @@ export function openCredentials(context: CredentialContext): Credentials {
     findCredentialEntry,
     storeCredential: async (registry, credential) =>
       storeCredential(parseRegistry(registry), credential, { context, helpers }),
-    eraseCredential: async registry => eraseCredential(parseRegistry(registry), { context, helpers }),
+    eraseCredential: async (registry, options) =>
+      eraseCredential(parseRegistry(registry), { context, helpers, ...options }),
   }
 }
 
 interface Keeping {
   readonly context: CredentialContext
   readonly helpers: HelperClient
+  /** Only tell where there is a login. */
+  readonly dryRun?: boolean
 }
 
 async function storeCredential(
@@ -90,16 +93,17 @@ async function storeCredential(
 }
 
 /** The file first: its plain entry goes even if the helper then fails. */
-async function eraseCredential(registry: string, { context, helpers }: Keeping): Promise<CredentialPlace[]> {
+async function eraseCredential(registry: string, keeping: Keeping): Promise<CredentialPlace[]> {
+  const { context, helpers, dryRun } = keeping
   const path = loginFile(context)
   const config = await readConfigFile(path)
   if (config === undefined) return []
   const places: CredentialPlace[] = []
   if (holdsCredential(config, registry)) places.push({ kind: 'file', path })
-  await updateConfigFile(path, document => withoutEntry(document, registry), context.uid)
+  if (!dryRun) await updateConfigFile(path, document => withoutEntry(document, registry), context.uid)
   const helper = keepingHelper(config, registry)
   if (helper !== undefined && (await helpers.get(helper, registry))) {
-    await helpers.erase(helper, registry)
+    if (!dryRun) await helpers.erase(helper, registry)
     places.push(helperPlace(helper))
   }
   return places

@@ -96,6 +96,8 @@ async function createDispatcher(options: TransportOptions): Promise<Dispatcher> 
     ...(proxy.http === undefined ? {} : { httpProxy: proxy.http }),
     ...(proxy.https === undefined ? {} : { httpsProxy: proxy.https }),
     noProxy: proxy.no ?? '',
+    // Many proxies open tunnels to port 443 only; what is plain HTTP they forward.
+    proxyTunnel: false,
     requestTls: connect,
   })
 }

@@ -21,8 +21,11 @@ export interface DeletedImage {
   readonly digest: Digest
   /** The tags that are gone. */
   readonly tags: readonly string[]
-  /** In a dry run by tag: other tags of the image. A registry that cannot delete a tag alone would refuse for them. */
-  readonly siblings?: readonly string[]
+  /**
+   * In a dry run by tag, other tags of the image, for which a registry that cannot delete a tag alone would refuse;
+   * empty otherwise.
+   */
+  readonly siblings: readonly string[]
   /** True when the manifest itself was deleted, and not a tag alone. */
   readonly manifest: boolean
   readonly dryRun: boolean
@@ -45,14 +48,21 @@ export async function deleteImage(
 ): Promise<DeletedImage> {
   const { digest } = await repository.resolve(reference)
   const dryRun = options.dryRun ?? false
-  const byTag = { repository: repository.name, digest, tags: [reference], manifest: false, dryRun }
+  const byTag = {
+    repository: repository.name,
+    digest,
+    tags: [reference],
+    siblings: [],
+    manifest: false,
+    dryRun,
+  }
   if (!isDigest(reference) && !dryRun && (await deletedByTag(repository, reference))) return byTag
   const tags = await tagsOf(repository, digest, options)
   const siblings = tags.filter(tag => tag !== reference)
   if (!isDigest(reference) && dryRun) return { ...byTag, siblings }
   if (siblings.length > 0 && !options.force) throw wouldTakeAlong(repository, reference, siblings)
   if (!dryRun) await deleteByDigest(repository, digest)
-  return { repository: repository.name, digest, tags, manifest: true, dryRun }
+  return { ...byTag, tags, manifest: true }
 }
 
 async function deletedByTag(repository: Repository, tag: string): Promise<boolean> {

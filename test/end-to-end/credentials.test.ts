@@ -159,6 +159,6 @@ describe('a registry that is not on this machine', patience, () => {
     } finally {
       proxy.close()
     }
-    expect(asked).toEqual(['registry.example:443', 'registry.example:80'])
+    expect(asked).toEqual(['registry.example:443', 'http://registry.example/v2/app/tags/list?n=1000'])
   })
 })

@@ -50,6 +50,8 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('a login', patience
     await dray(['tag', `${host}/app/hello:1.0`, 'stable'], { env })
     await dray(['delete', '--force', `${host}/app/hello:stable`], { env })
 
+    expect((await dray(['logout', '--dry-run', host], { env })).stdout).toContain(`would log out of ${host}`)
+    expect((await dray(['digest', `${host}/other/hello:1.0`], { env })).stdout).toBe(`${digest}\n`)
     expect((await dray(['logout', host], { env })).stdout).toContain(`logged out of ${host}`)
     await drayFails(4, ['copy', '--progress', 'none', hello, `${host}/app/hello:2.0`], { env })
     await drayFails(3, ['logout', host], { env })
@@ -70,7 +72,7 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('a login', patience
     await using config = await makeTempDir()
     const env = { DOCKER_CONFIG: config.path }
     const { stdout } = await dray(['login', '--dry-run', ...user, basic.host], { env, input: password })
-    expect(stdout).toBe(`${basic.host}: login accepted, not stored\n`)
+    expect(stdout).toBe(`would log in to ${basic.host} as anna\n`)
     await drayFails(3, ['logout', basic.host], { env })
   })
 

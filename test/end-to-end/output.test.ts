@@ -46,7 +46,14 @@ describe('what dray prints', patience, () => {
       [
         'delete',
         name => ['--dry-run', `${name}:1.0`],
-        { repository: 'string', digest: 'string', tags: ['string'], manifest: 'boolean', dryRun: 'boolean' },
+        {
+          repository: 'string',
+          digest: 'string',
+          tags: ['string'],
+          siblings: ['string'],
+          manifest: 'boolean',
+          dryRun: 'boolean',
+        },
       ],
       ['version', () => [], { version: 'string', node: 'string', platform: 'string' }],
       [

@@ -36,7 +36,7 @@ async function run(text: string, flags: DeleteFlags, context: CliContext): Promi
   await withSession(new Session(context, flags, { locations: [location] }), async session => {
     const { store, reference } = await session.openSource(location, options.endFlags(flags))
     const deleted = await deleteFrom(store, reference, { ...flags, signal: context.signal })
-    if (deleted.siblings?.length) {
+    if (deleted.siblings.length > 0) {
       session.say(
         `other tags of the same image: ${deleted.siblings.join(', ')}; a registry that cannot delete a tag alone refuses`,
       )
@@ -68,7 +68,7 @@ async function deleteFromLayout(
 ): Promise<DeletedImage> {
   const { digest } = await layout.resolve(reference)
   const dryRun = flags.dryRun ?? false
-  const base = { repository: layout.name, digest, dryRun }
+  const base = { repository: layout.name, digest, siblings: [], dryRun }
   if (!isDigest(reference)) {
     if (!dryRun) await layout.deleteTag(reference)
     return { ...base, tags: [reference], manifest: false }

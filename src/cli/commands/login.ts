@@ -36,27 +36,21 @@ async function run(text: string, flags: LoginFlags, context: CliContext): Promis
     const { password, passwordStdin, username, identityToken, ...connection } = ends
     const registry = await session.connections.registry(name, connection)
     const check = await registry.checkLogin(credential)
-    if (check === 'unasked')
+    if (check === 'unasked') {
       session.say(`warning: ${name} lets everybody in; the password could not be checked`)
-    if (flags.dryRun)
-      return session.print(
-        { registry: name, check, stored: null },
-        () => `${name}: login accepted, not stored`,
-      )
-    const stored = await openCredentials(session.connections.credentialContext(ends)).storeCredential(
-      name,
-      credential,
-    )
-    const place = placeName(stored.place)
-    if (stored.plain)
+    }
+    const logins = openCredentials(session.connections.credentialContext(ends))
+    const stored = flags.dryRun ? undefined : await logins.storeCredential(name, credential)
+    const place = stored === undefined ? null : placeName(stored.place)
+    if (stored?.plain) {
       session.say(
         `warning: the login is kept in ${place}, in base64 only; docker's credsStore hides it better`,
       )
+    }
     const user = credential.kind === 'basic' ? credential.username : null
-    await session.print(
-      { registry: name, check, stored: place, plain: stored.plain, user },
-      () => `logged in to ${name}${user === null ? '' : ` as ${user}`}`,
-    )
+    const document = { registry: name, check, user, stored: place, dryRun: flags.dryRun ?? false }
+    const done = flags.dryRun ? 'would log in' : 'logged in'
+    await session.print(document, () => `${done} to ${name}${user === null ? '' : ` as ${user}`}`)
   })
 }
 

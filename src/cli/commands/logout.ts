@@ -16,6 +16,7 @@ export function define(command: Command, context: CliContext): void {
   command
     .argument('[registry]', 'a registry: ghcr.io', 'docker.io')
     .option('--authfile <file>', 'forget the login in this file')
+    .option('--dry-run', 'say whether there is a login, and forget nothing')
     .action((text: string, flags: LogoutFlags) => run(text, flags, context))
   options.addFormatOption(command, '{{.Registry}}')
   options.addCommonOptions(command)
@@ -26,11 +27,13 @@ async function run(text: string, flags: LogoutFlags, context: CliContext): Promi
   const registry = parseRegistry(text)
   const session = new Session(context, flags, { registries: [registry] })
   const credentials = openCredentials(session.connections.credentialContext(options.endFlags({ ...flags })))
-  const places = (await credentials.eraseCredential(registry)).map(placeName)
+  const dryRun = flags.dryRun ?? false
+  const places = (await credentials.eraseCredential(registry, { dryRun })).map(placeName)
   if (places.length === 0) {
     throw new DrayError('NOT_FOUND', `there is no login for ${registry}`, {
       hint: 'a login that was stored with --authfile or by another program has to be removed there',
     })
   }
-  await session.print({ registry, places }, () => `logged out of ${registry} (${places.join(', ')})`)
+  const done = dryRun ? 'would log out' : 'logged out'
+  await session.print({ registry, places, dryRun }, () => `${done} of ${registry} (${places.join(', ')})`)
 }
