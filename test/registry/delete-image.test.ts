@@ -41,6 +41,7 @@ describe('a tag', () => {
       repository: `${front.host}/app`,
       digest: one,
       tags: ['v1'],
+      siblings: [],
       manifest: false,
       dryRun: false,
     })
@@ -54,6 +55,7 @@ describe('a tag', () => {
       expect(await deleteImage(front.repository, 'v1')).toMatchObject({
         digest: one,
         tags: ['v1'],
+        siblings: [],
         manifest: true,
       })
       expect(deletes(front.lines)).toEqual(['DELETE /v2/app/manifests/v1', `DELETE /v2/app/manifests/${one}`])
@@ -122,6 +124,7 @@ describe('a digest', () => {
       repository: `${front.host}/app`,
       digest: one,
       tags: [],
+      siblings: [],
       manifest: true,
       dryRun: false,
     })
