@@ -1,14 +1,13 @@
 import type { Credential, FindCredential } from '../credential.ts'
 import type { CredentialContext } from '../credentials/context.ts'
-import { openCredentials } from '../credentials/credentials.ts'
+import type { Credentials } from '../credentials/credentials.ts'
 import { unusedEnvironmentCredential } from '../credentials/environment.ts'
 import { DrayError } from '../errors.ts'
 import { readBounded } from '../files/read-bounded.ts'
-import { stack } from '../http/message.ts'
-import { createTransport, type ProxySettings, type TlsSettings, type Transport } from '../http/send.ts'
-import { type TraceEvent, trace } from '../http/trace.ts'
+import type { ProxySettings, TlsSettings, Transport } from '../http/send.ts'
+import type { TraceEvent } from '../http/trace.ts'
 import type { RegistryEvent } from '../registry/context.ts'
-import { isLoopback, Registry } from '../registry/registry.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { CliContext } from './context.ts'
 import type { EndFlags } from './options.ts'
 import { readPasswordFromStdin } from './password-stdin.ts'
@@ -74,7 +73,12 @@ export class Connections {
     return names.length === 1 ? names[0] : undefined
   }
 
+  /** What speaks to registries is loaded here, so that a verb on a local layout starts without it. */
   async #open(name: string, flags: EndFlags): Promise<Registry> {
+    const { createTransport } = await import('../http/send.ts')
+    const { stack } = await import('../http/message.ts')
+    const { trace } = await import('../http/trace.ts')
+    const { isLoopback, Registry } = await import('../registry/registry.ts')
     const transport = createTransport({
       tls: await this.#tls(flags),
       proxy: isLoopback(name) ? undefined : proxySettings(this.#context.env),
@@ -102,8 +106,17 @@ export class Connections {
     })
   }
 
+  /** Logins are looked for when a registry asks, and opened once. */
   #stored(flags: EndFlags): FindCredential {
-    return openCredentials(this.credentialContext(flags)).findCredential
+    let opened: Promise<Credentials> | undefined
+    const open = async () => {
+      const { openCredentials } = await import('../credentials/credentials.ts')
+      return openCredentials(this.credentialContext(flags))
+    }
+    return async target => {
+      opened ??= open()
+      return (await opened).findCredential(target)
+    }
   }
 
   async #tls(flags: EndFlags): Promise<TlsSettings> {

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream'
-import tls from 'node:tls'
 import type { Agent, Dispatcher } from 'undici'
 import { DrayError } from '../errors.ts'
 import { type HttpRequest, type HttpResponse, headersFrom, isStreamBody, type Send } from './message.ts'
@@ -82,7 +81,7 @@ async function createDispatcher(options: TransportOptions): Promise<Dispatcher> 
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const connect = {
     timeout: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
-    ...tlsOptions(options.tls ?? {}),
+    ...(await tlsOptions(options.tls ?? {})),
   }
   const settings = { connect, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
   if (proxy?.http === undefined && proxy?.https === undefined) {
@@ -102,9 +101,9 @@ async function createDispatcher(options: TransportOptions): Promise<Dispatcher> 
   })
 }
 
-function tlsOptions({ ca, cert, key, insecure }: TlsSettings) {
+async function tlsOptions({ ca, cert, key, insecure }: TlsSettings) {
   return {
-    ...(ca === undefined || ca.length === 0 ? {} : { ca: [...usualRoots(), ...ca] }),
+    ...(ca === undefined || ca.length === 0 ? {} : { ca: [...(await usualRoots()), ...ca] }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     ...(insecure ? { rejectUnauthorized: false } : {}),
@@ -112,7 +111,8 @@ function tlsOptions({ ca, cert, key, insecure }: TlsSettings) {
 }
 
 /** What Node trusts by itself; only newer versions (22.15, 23.10) can list that with the user's additions. */
-function usualRoots(): readonly string[] {
+async function usualRoots(): Promise<readonly string[]> {
+  const tls = await import('node:tls')
   const { getCACertificates, rootCertificates = [] }: Partial<typeof tls> = tls
   return getCACertificates?.('default') ?? rootCertificates
 }
