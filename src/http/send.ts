@@ -27,7 +27,10 @@ export interface TransportOptions {
   readonly proxy?: ProxySettings | undefined
   /** Bounds connecting, in milliseconds. */
   readonly connectTimeoutMs?: number | undefined
-  /** Bounds the wait for an answer and for each next piece of a body, in milliseconds. */
+  /**
+   * Bounds the wait for an answer and for each next piece of a body, in milliseconds; 60 s, and 5 min for the answer to
+   * an upload, when absent.
+   */
   readonly timeoutMs?: number | undefined
   /** Ends every request that has no signal of its own. */
   readonly signal?: AbortSignal | undefined
@@ -41,6 +44,8 @@ export interface Transport {
 
 const defaultConnectTimeoutMs = 15_000
 const defaultTimeoutMs = 60_000
+/** Unless told otherwise: a registry may take minutes to put a large blob in its place before it answers. */
+const uploadTimeoutMs = 300_000
 
 /** Sends requests with undici, which is loaded when the first one goes out. One transport holds one pool of connections. */
 export function createTransport(options: TransportOptions = {}): Transport {
@@ -132,6 +137,7 @@ async function exchange(
       method: request.method,
       headers: requestHeaders(request),
       body: upload === undefined ? ((request.body as Uint8Array | undefined) ?? null) : asBody(upload.chunks),
+      ...(upload !== undefined && options.timeoutMs === undefined ? { headersTimeout: uploadTimeoutMs } : {}),
       ...(signal === undefined ? {} : { signal }),
     })
     return {
