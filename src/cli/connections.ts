@@ -1,8 +1,10 @@
+import { access } from 'node:fs/promises'
 import type { Credential, FindCredential } from '../credential.ts'
 import type { CredentialContext } from '../credentials/context.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import { unusedEnvironmentCredential } from '../credentials/environment.ts'
 import { DrayError } from '../errors.ts'
+import { onDisk } from '../files/io-error.ts'
 import { readBounded } from '../files/read-bounded.ts'
 import type { ProxySettings, TlsSettings, Transport } from '../http/send.ts'
 import type { TraceEvent } from '../http/trace.ts'
@@ -89,6 +91,8 @@ export class Connections {
     this.#transports.push(transport)
     const { onTrace, onEvent } = this.#options
     const given = await flagCredential(flags, this.#context)
+    // A file that was named must be there; otherwise a slip would go on with another login, or none.
+    if (flags.authfile !== undefined) await onDisk(flags.authfile, access(flags.authfile), 'IO')
     return new Registry({
       registry: name,
       send: onTrace === undefined ? transport.send : stack(transport.send, trace(onTrace)),

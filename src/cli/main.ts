@@ -58,13 +58,21 @@ function processContext(): CliContext {
   }
 }
 
-/** The first Ctrl-C lets commands clean up; a second one ends the process at once. */
+/** So far apart two signals may be and still be one: `timeout`, `npm run` and the like pass on what we got already. */
+const echoMs = 250
+
+/** The first Ctrl-C lets commands clean up; a second one, that is no echo of it, ends the process at once. */
 function interruptSignal(): AbortSignal {
   const controller = new AbortController()
+  let interruptedAt = 0
   // Every request under way listens to it.
   setMaxListeners(0, controller.signal)
   const interrupt = () => {
-    if (controller.signal.aborted) process.exit(130)
+    if (controller.signal.aborted) {
+      if (performance.now() - interruptedAt < echoMs) return
+      process.exit(130)
+    }
+    interruptedAt = performance.now()
     controller.abort(new DrayError('ABORTED', 'interrupted'))
   }
   process.on('SIGINT', interrupt)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { DrayError } from '../errors.ts'
 import type { Platform } from '../oci/platform.ts'
 import { parsePlatform } from '../oci/platform.ts'
@@ -163,17 +163,19 @@ export function addExamples(command: Command, examples: readonly (readonly [stri
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`)
 }
 
-/** @throws DrayError `USAGE` */
+/** @throws InvalidArgumentError, to which commander adds the option's name */
 export function parseCount(text: string): number {
-  if (/^\d{1,6}$/.test(text)) return Number(text)
-  throw new DrayError('USAGE', `"${text}" is not a whole number from 0 on`)
+  return parseWhole(text, 0)
 }
 
-/** @throws DrayError `USAGE` */
+/** @throws InvalidArgumentError, to which commander adds the option's name */
 export function parsePositive(text: string): number {
-  const count = parseCount(text)
-  if (count > 0) return count
-  throw new DrayError('USAGE', `"${text}" is not a whole number from 1 on`)
+  return parseWhole(text, 1)
+}
+
+function parseWhole(text: string, least: number): number {
+  if (/^\d{1,6}$/.test(text) && Number(text) >= least) return Number(text)
+  throw new InvalidArgumentError(`It must be a whole number from ${least} on.`)
 }
 
 function createEndOption({ flags, short, text, read }: EndOption, prefix: EndPrefix): Option {

@@ -153,8 +153,11 @@ function takeOver(command: Command, { onHelp }: ProgramOptions): void {
     .configureOutput({ writeOut: onHelp, writeErr: () => undefined, getOutHelpWidth: () => 100 })
     .exitOverride(error => {
       if (error.exitCode === 0) throw error
+      // Of `help` with an unknown verb commander says nothing.
+      const said =
+        error.code === 'commander.help' ? `unknown command '${command.args[1] ?? ''}'` : error.message
       // Behind the `=` of an option that was mistyped there may be a password.
-      const message = error.message
+      const message = said
         .replace(/^error: /, '')
         .replace(/^(unknown option '[^=']*)=.*'/s, "$1'")
         .replaceAll('\n', ' ')

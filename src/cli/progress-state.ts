@@ -62,7 +62,9 @@ export class ProgressState {
       }
       case 'blob-done': {
         const { digest, size } = event.descriptor
-        this.doneBytes += size - (this.#running.get(digest)?.bytes ?? 0)
+        // What is left out never travels.
+        if (event.how === 'foreign') this.totalBytes -= size
+        else this.doneBytes += size - (this.#running.get(digest)?.bytes ?? 0)
         this.doneBlobs += 1
         this.#running.delete(digest)
       }

@@ -104,10 +104,17 @@ function field(value: unknown, name: string): unknown {
   const wanted = name.toLowerCase()
   const found = entries.find(([key]) => key === name) ?? entries.find(([key]) => key.toLowerCase() === wanted)
   if (found) return found[1]
-  const known = entries.slice(0, 40).map(([key]) => `.${key.charAt(0).toUpperCase()}${key.slice(1)}`)
+  const known = entries.slice(0, 40).map(([key]) => wayTo(key))
   throw new DrayError('USAGE', `--format: unknown field ".${name}"`, {
     hint: known.length === 0 ? 'it is asked of a value without fields' : `known fields: ${known.join(', ')}`,
   })
+}
+
+/** How a template gets at a field; a label's name with dots in it is no field to it. */
+function wayTo(key: string): string {
+  return /^\w+$/.test(key)
+    ? `.${key.charAt(0).toUpperCase()}${key.slice(1)}`
+    : `{{index … ${JSON.stringify(key)}}}`
 }
 
 /** Like Go's `index`: a missing key of an object is nothing, a missing element of a list is an error. */

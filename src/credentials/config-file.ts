@@ -1,10 +1,10 @@
 import { DrayError } from '../errors.ts'
+import { withFileLock } from '../files/file-lock.ts'
 import { ifThere } from '../files/io-error.ts'
 import { linkTarget } from '../files/link-target.ts'
 import { readBounded } from '../files/read-bounded.ts'
 import { replaceFile } from '../files/replace-file.ts'
 import { type ConfigDocument, formatConfig, parseConfig } from './config-document.ts'
-import { withFileLock } from './file-lock.ts'
 
 /** The largest config file that is read, in bytes. */
 export const maxConfigBytes = 1024 * 1024

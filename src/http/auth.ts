@@ -1,8 +1,10 @@
 import type { Credential, FindCredential } from '../credential.ts'
-import { type DrayError, isDrayError } from '../errors.ts'
+import { DrayError, isDrayError } from '../errors.ts'
 import type { Challenge } from './challenge.ts'
+import { describeBody } from './error-body.ts'
 import { type Access, challengeOf, fixedAccess, type Grant, isAnswerable } from './grant.ts'
 import { type HttpRequest, type HttpResponse, type Middleware, type Send, withHeaders } from './message.ts'
+import { aborted } from './network-error.ts'
 import { mergeScopes, repositoryScope } from './scope.ts'
 import { realmOf } from './token.ts'
 import { expiryMarginMs, tokenStore } from './token-store.ts'
@@ -63,12 +65,28 @@ export function auth(options: AuthOptions): Middleware {
     if (!isAnswerable(challenge, credential, used)) return response
     await response.discard()
     try {
-      return await next(authorized(request, await obtain(request, challenge, { credential, used })))
+      const grant = await obtain(request, challenge, { credential, used })
+      return await unlessRefused(await next(authorized(request, grant)), grant, credential)
     } catch (error) {
       if (credential === undefined || !isDrayError(error, 'UNAUTHORIZED') || !mayBeAnonymous(request))
         throw error
       return anonymously(next, request, { challenge, refusal: error })
     }
+  }
+
+  /** A Basic login that is refused is said by name: the registry's own words ask for what was just given. */
+  async function unlessRefused(response: HttpResponse, grant: Grant, credential: Credential | undefined) {
+    if (response.status !== 401 || grant.challenge.scheme !== 'basic' || credential?.kind !== 'basic')
+      return response
+    const { message } = await describeBody(response)
+    throw new DrayError(
+      'UNAUTHORIZED',
+      `${options.registry} refused the login of "${credential.username}": ${message}`,
+      {
+        status: 401,
+        hint: 'is the password or token still right? log in again with dray login',
+      },
+    )
   }
 
   /** A public image must not be out of reach because a stored password is stale. */
@@ -104,7 +122,8 @@ export function auth(options: AuthOptions): Middleware {
     const { service, scope = '' } = challenge.parameters
     const scopes = mergeScopes([scope, ...(request.scopes ?? [])])
     const wanted = { realm: realmOf(challenge, request.url), service, scopes, credential: how.credential }
-    const { value, expiresAt } = await getToken(wanted, how.used?.authorization.replace(/^Bearer /, ''))
+    const refused = how.used?.authorization.replace(/^Bearer /, '')
+    const { value, expiresAt } = await unlessAborted(getToken(wanted, refused), request.signal)
     return { authorization: `Bearer ${value}`, expiresAt }
   }
 
@@ -113,6 +132,17 @@ export function auth(options: AuthOptions): Middleware {
     if (used?.isAnonymous) return undefined
     return options.findCredential?.({ registry: options.registry, repository: repositoryOf(request) })
   }
+}
+
+/** Many may wait for one token, so whoever gives up leaves the fetching of it to the others. */
+function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  if (signal === undefined) return work
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(aborted(signal))
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }
 
 interface HowToObtain {
@@ -164,6 +194,6 @@ function mayBeAnonymous(request: HttpRequest): boolean {
   return (
     isRead &&
     request.requireCredential !== true &&
-    !(request.scopes ?? []).some(scope => /[:,]push/.test(scope))
+    !(request.scopes ?? []).some(scope => /[:,]push(?:,|$)/.test(scope))
   )
 }

@@ -39,7 +39,7 @@ export interface HttpHeaders {
   all(name: string): readonly string[]
 }
 
-/** Carries out one request. Rejects with a DrayError (`NETWORK`, `TIMEOUT`, `ABORTED`); any status is an answer. */
+/** Carries out one request. Rejects with a DrayError (`NETWORK`, `TIMEOUT`, `ABORTED`, `USAGE`); any status is an answer. */
 export type Send = (request: HttpRequest) => Promise<HttpResponse>
 
 /** A Send around a Send: authentication, retry, redirects, trace. */

@@ -23,6 +23,11 @@ export class NetworkError extends DrayError {
   }
 }
 
+/** What to throw once `signal` is aborted: its reason where that is a DrayError, else one with code `ABORTED`. */
+export function aborted({ reason }: AbortSignal): DrayError {
+  return reason instanceof DrayError ? reason : new DrayError('ABORTED', 'interrupted', { cause: reason })
+}
+
 interface Explanation {
   readonly fault: NetworkFault
   readonly why: string
@@ -80,9 +85,19 @@ const unknownAuthority = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ])
 
-/** Turns whatever the transport threw into an error that names the host and says why. */
+/** undici's codes for what it will not send: a header that is malformed, or one that only it may set. */
+const unsendable = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
+
+/**
+ * Turns whatever the transport threw into an error that names the host and says why; `USAGE` for a request that cannot
+ * be sent, to which asking again makes no difference.
+ */
 export function networkError(error: unknown, url: URL): DrayError {
   if (error instanceof DrayError) return error
+  if (unsendable.has(codeOf(error))) {
+    const why = error instanceof Error ? error.message : String(error)
+    return new DrayError('USAGE', `cannot send the request to ${url.host}: ${why}`, { cause: error })
+  }
   const { fault, why, hint } = explain(error)
   return new NetworkError(fault, `cannot reach ${url.host}: ${why}`, { hint, cause: error })
 }

@@ -41,14 +41,21 @@ function redirectTarget(response: HttpResponse, request: HttpRequest): URL | und
   if (target.protocol !== 'https:' && !(target.protocol === 'http:' && request.url.protocol === 'http:')) {
     throw new DrayError(
       'NETWORK',
-      `${request.url.host} redirects from https to ${target.protocol.slice(0, -1)} (${target.host})`,
+      `${request.url.host} redirects from ${schemeOf(request.url)} to ${schemeOf(target)}${target.host && ` (${target.host})`}`,
       {
-        hint: 'that would show the content to the network; the registry or its proxy must be mended',
+        hint:
+          target.protocol === 'http:'
+            ? 'that would show the content to the network; the registry or its proxy must be mended'
+            : 'only http and https are followed; the registry or its proxy must be mended',
       },
     )
   }
   if (isRead || (target.origin === request.url.origin && !isStreamBody(request.body))) return target
   return undefined
+}
+
+function schemeOf(url: URL): string {
+  return url.protocol.slice(0, -1)
 }
 
 function redirected(request: HttpRequest, target: URL): HttpRequest {

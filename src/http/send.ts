@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Agent, Dispatcher } from 'undici'
 import { DrayError } from '../errors.ts'
 import { type HttpRequest, type HttpResponse, headersFrom, isStreamBody, type Send } from './message.ts'
-import { networkError } from './network-error.ts'
+import { aborted, networkError } from './network-error.ts'
 
 /** How the other side is to be trusted, and how it is to trust us. */
 export interface TlsSettings {
@@ -64,8 +64,11 @@ export function createTransport(options: TransportOptions = {}): Transport {
   }
 }
 
+/** The part of a Dispatcher that is used here. */
+type Dispatch = Pick<Dispatcher, 'dispatch' | 'destroy'>
+
 interface OpenTransport {
-  readonly dispatcher: Dispatcher
+  readonly dispatcher: Dispatch
   readonly request: (options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
 }
 
@@ -78,10 +81,10 @@ async function openDispatcher(options: TransportOptions): Promise<OpenTransport>
 }
 
 interface RequestPart {
-  readonly default: (this: Dispatcher, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
+  readonly default: (this: Dispatch, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
 }
 
-async function createDispatcher(options: TransportOptions): Promise<Dispatcher> {
+async function createDispatcher(options: TransportOptions): Promise<Dispatch> {
   const { proxy } = options
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const connect = {
@@ -89,21 +92,42 @@ async function createDispatcher(options: TransportOptions): Promise<Dispatcher> 
     ...(await tlsOptions(options.tls ?? {})),
   }
   const settings = { connect, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
-  if (proxy?.http === undefined && proxy?.https === undefined) {
-    // @ts-expect-error
-    const part: { default: typeof Agent } = await import('undici/lib/dispatcher/agent.js')
-    return new part.default(settings)
-  }
+  // @ts-expect-error
+  const part: { default: typeof Agent } = await import('undici/lib/dispatcher/agent.js')
+  const direct = new part.default(settings)
+  if (proxy?.http === undefined && proxy?.https === undefined) return direct
   const { default: undici } = await import('undici')
-  return new undici.EnvHttpProxyAgent({
+  const proxied = new undici.EnvHttpProxyAgent({
     ...settings,
-    ...(proxy.http === undefined ? {} : { httpProxy: proxy.http }),
-    ...(proxy.https === undefined ? {} : { httpsProxy: proxy.https }),
+    // What is left out undici would take from the environment.
+    httpProxy: proxyUrl(proxy.http, 'HTTP_PROXY'),
+    httpsProxy: proxyUrl(proxy.https, 'HTTPS_PROXY'),
     noProxy: proxy.no ?? '',
     // Many proxies open tunnels to port 443 only; what is plain HTTP they forward.
     proxyTunnel: false,
     requestTls: connect,
   })
+  return byScheme(direct, proxied, proxy)
+}
+
+/** undici would send https through the proxy for http where https has none of its own; curl and others do not. */
+function byScheme(direct: Dispatch, proxied: Dispatch, proxy: ProxySettings): Dispatch {
+  const isProxied = (origin: string) => (origin.startsWith('https:') ? proxy.https : proxy.http) !== undefined
+  return {
+    dispatch: (options, handler) =>
+      (isProxied(String(options.origin)) ? proxied : direct).dispatch(options, handler),
+    destroy: async () => {
+      await Promise.all([direct.destroy(), proxied.destroy()])
+    },
+  }
+}
+
+/** Like curl, takes a proxy without a scheme for one of http. What is wrong is not shown: it may hold a password. */
+function proxyUrl(text: string | undefined, name: string): string {
+  if (text === undefined) return ''
+  const url = text.includes('://') ? text : `http://${text}`
+  if (/^(https?|socks5?):/i.test(url) && URL.canParse(url)) return url
+  throw new DrayError('USAGE', `${name} is not the URL of a proxy`, { hint: 'for example http://host:3128' })
 }
 
 async function tlsOptions({ ca, cert, key, insecure }: TlsSettings) {
@@ -208,9 +232,4 @@ async function* guarded(
     if (signal?.aborted) throw aborted(signal)
     throw networkError(error, url)
   }
-}
-
-function aborted(signal: AbortSignal): DrayError {
-  const { reason } = signal
-  return reason instanceof DrayError ? reason : new DrayError('ABORTED', 'interrupted', { cause: reason })
 }

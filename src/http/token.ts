@@ -58,7 +58,7 @@ export function realmOf(challenge: Challenge, registry: URL): URL {
   if (!isSafe) {
     throw new DrayError(
       'NETWORK',
-      `${registry.host} wants its tokens fetched without https, from ${realm.host}`,
+      `${registry.host} wants its tokens fetched without https, from ${realm.host || realm.protocol}`,
       {
         hint: 'no credential was sent; the registry must be mended',
       },

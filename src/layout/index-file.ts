@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { DrayError } from '../errors.ts'
+import { withFileLock } from '../files/file-lock.ts'
 import { ifThere } from '../files/io-error.ts'
 import { readBounded } from '../files/read-bounded.ts'
 import { replaceFile } from '../files/replace-file.ts'
@@ -32,13 +33,14 @@ export class IndexFile {
   }
 
   /**
-   * Reads, changes and replaces the file, one change at a time in this process.
-   * @throws DrayError `INTEGRITY`, `IO`
+   * Reads, changes and replaces the file, one change at a time: changes by several processes that use this too happen
+   * one after the other, so none is lost.
+   * @throws DrayError `INTEGRITY`, `IO`, or `TIMEOUT` when another process keeps the file's lock
    */
   async update(
     change: (entries: readonly IndexEntry[]) => IndexEntry[] | Promise<IndexEntry[]>,
   ): Promise<void> {
-    await this.#locks.run(this.#path, async () => {
+    await this.#alone(async () => {
       const document = await this.#read()
       await this.#write({ ...document, manifests: await change(document.manifests ?? []) })
     })
@@ -46,10 +48,15 @@ export class IndexFile {
 
   /** Writes an index without manifests where there is no file yet. */
   async create(): Promise<void> {
-    await this.#locks.run(this.#path, async () => {
+    await this.#alone(async () => {
       if ((await this.#readBytes()) !== undefined) return
       await this.#write({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] })
     })
+  }
+
+  /** In this process by waiting for one's turn, which costs less than asking for the file's lock again and again. */
+  #alone(work: () => Promise<void>): Promise<void> {
+    return this.#locks.run(this.#path, () => withFileLock(this.#path, work))
   }
 
   async #read(): Promise<IndexFileDocument> {

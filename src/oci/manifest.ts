@@ -77,6 +77,7 @@ export function parseManifest(bytes: Uint8Array, options: ParseManifestOptions =
   }
   const document = parseObject(bytes, name)
   const mediaType = mediaTypeOf(document, options.mediaType)
+  checkMediaType(mediaType, name)
   refuseSchema1(document, mediaType, name)
   const base = { bytes, digest, mediaType }
   const kind = kindOf(document, mediaType, name)
@@ -131,6 +132,12 @@ function mediaTypeOf(document: Record<string, unknown>, told = ''): string {
   const kind = kindByFields(document)
   if (kind === 'artifact') return mediaTypes.ociArtifact
   return kind === 'index' ? mediaTypes.ociIndex : mediaTypes.ociManifest
+}
+
+/** It is sent as `Content-Type`, so it is text that a header can hold. */
+function checkMediaType(mediaType: string, name: string): void {
+  if (/^[\x20-\x7e]*$/.test(mediaType)) return
+  throw new DrayError('INTEGRITY', `${name}: ${quote(mediaType)} is not a media type`)
 }
 
 /** One document must not be an index to one reader and an image to another (CVE-2021-41190). */

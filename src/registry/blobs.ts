@@ -36,14 +36,15 @@ export async function fetchBlob(
 }
 
 /**
- * A blob's descriptor by HEAD (distribution-spec v1.1 end-2), or undefined when it is not there or the registry will
- * not say (403). `size` is what the registry tells.
+ * A blob's descriptor by HEAD (distribution-spec v1.1 end-2), or undefined when it is not there. `size` is what the
+ * registry tells.
+ * @throws DrayError `UNAUTHORIZED`, also where a registry will not say (403)
  */
 export async function headBlob(context: RepositoryContext, digest: Digest): Promise<Descriptor | undefined> {
   const request = repositoryRequest(context, 'HEAD', `blobs/${digest}`)
   const response = await context.send(withHeaders(request, { 'accept-encoding': 'identity' }))
   await response.discard()
-  if (response.status === 404 || response.status === 403) return undefined
+  if (response.status === 404) return undefined
   if (response.status !== 200) throw await registryError(response, `look for ${nameOf(context, digest)}`)
   const size = Number(response.headers.get('content-length') ?? 0)
   return { mediaType: 'application/octet-stream', digest, size }

@@ -81,7 +81,8 @@ function manifestRequest(
   reference: TagOrDigest,
   mediaType?: string,
 ) {
-  const isListed = mediaType === undefined || mediaType === '' || manifestAccept.includes(mediaType)
-  const accept = isListed ? manifestAccept : `${mediaType}, ${manifestAccept}`
+  // What an index says of an entry may be text that no header can hold.
+  const isUnlisted = /^[\x21-\x7e]+$/.test(mediaType ?? '') && !manifestAccept.includes(mediaType ?? '')
+  const accept = isUnlisted ? `${mediaType}, ${manifestAccept}` : manifestAccept
   return withHeaders(repositoryRequest(context, method, `manifests/${reference}`), { accept })
 }

@@ -11,6 +11,9 @@ const maxPageSize = 1000
 /** The largest page read, in bytes: Google's tag lists come in one page with a map of all manifests. */
 const maxPageBytes = 64 * 1024 * 1024
 
+/** Registries that filter what a login may see send empty pages, but not so many of them in a row. */
+const maxBarrenPages = 1000
+
 /** One list that comes in pages. */
 export interface PagedList {
   readonly request: HttpRequest
@@ -26,7 +29,8 @@ export interface PagedList {
  * original URL: Artifactory's loses half of its path, and some proxies' names the wrong scheme; a Link to another
  * host is refused. A page size that the registry refuses (400, 405) is left to the registry. A page that was there
  * before ends the list, and a name comes once.
- * @throws DrayError `NOT_FOUND`, `UNAUTHORIZED`, `INTEGRITY` for a malformed page, `REGISTRY` for a Link elsewhere
+ * @throws DrayError `NOT_FOUND`, `UNAUTHORIZED`, `INTEGRITY` for a malformed page, `REGISTRY` for a Link elsewhere or for
+ * pages without end that bring nothing
  */
 export async function* pagedNames(context: RegistryContext, list: PagedList): AsyncGenerator<string> {
   const first = new URL(list.request.url)
@@ -34,14 +38,20 @@ export async function* pagedNames(context: RegistryContext, list: PagedList): As
   const seenPages = new Set<string>()
   const seenNames = new Set<string>()
   let url: URL | undefined = first
+  let barren = 0
   while (url !== undefined && !seenPages.has(url.href)) {
     seenPages.add(url.href)
     const response: HttpResponse = await fetchPage(context, { ...list, request: { ...list.request, url } })
     const link = response.headers.get('link')
+    const known = seenNames.size
     for (const name of await readNames(response, list)) {
       if (seenNames.has(name)) continue
       seenNames.add(name)
       yield name
+    }
+    barren = seenNames.size > known ? 0 : barren + 1
+    if (barren > maxBarrenPages) {
+      throw new DrayError('REGISTRY', `cannot ${list.what}: the registry sends pages without end`)
     }
     url = nextPage(link, url)
   }

@@ -43,11 +43,11 @@ export class Registry {
     const clock = options.clock ?? systemClock
     const { registry, findCredential, onEvent } = options
     const identified = identify(options)
-    const plain = stack(options.send, identified, retry({ policy, clock, onEvent }), redirect())
+    const own = ownHeaders(url.origin, options.headers ?? {})
+    const plain = stack(options.send, identified, own, retry({ policy, clock, onEvent }), redirect())
     this.#authorized = find =>
       stack(
         plain,
-        ownHeaders(url.origin, options.headers ?? {}),
         requireCredential(options.requireCredential ?? false),
         auth({
           registry,
@@ -148,6 +148,11 @@ function requireCredential(isRequired: boolean): Middleware {
   return next => request => next(isRequired ? { ...request, requireCredential: true } : request)
 }
 
+/** A gateway in front of a registry wants them with the question for a challenge or token too. A login that was asked for wins. */
 function ownHeaders(origin: string, headers: Readonly<Record<string, string>>): Middleware {
-  return next => request => next(request.url.origin === origin ? withHeaders(request, headers) : request)
+  return next => request => {
+    if (request.url.origin !== origin) return next(request)
+    const { authorization = headers.authorization } = request.headers ?? {}
+    return next(withHeaders(request, { ...headers, authorization }))
+  }
 }

@@ -69,13 +69,18 @@ export class Repository implements ImageSource, ImageDestination {
     return fetchBlob(this.#context, descriptor, range)
   }
 
-  /** A blob's size by its digest; undefined when it is not there or the registry will not say. */
+  /** A blob's size by its digest; undefined when it is not there. See {@link headBlob}. */
   findBlob(digest: Digest): Promise<Descriptor | undefined> {
     return headBlob(this.#context, digest)
   }
 
   async hasBlob(descriptor: Descriptor): Promise<boolean> {
-    return (await headBlob(this.#context, descriptor.digest)) !== undefined
+    try {
+      return (await headBlob(this.#context, descriptor.digest)) !== undefined
+    } catch (error) {
+      if (isDrayError(error) && error.status === 403) return false
+      throw error
+    }
   }
 
   async putBlob(

@@ -93,9 +93,17 @@ async function startUpload(
     minChunkBytes: Number(started.headers.get('oci-chunk-min-length') ?? 0) || 0,
     signal,
   }
-  if (mountFrom === undefined || (await headBlob(context, descriptor.digest)) === undefined) return session
+  if (mountFrom === undefined || !(await isPresent(session))) return session
   await cancelUpload(session)
   return 'present'
+}
+
+/** A question that fails must not leave the session open: what is wrong shows again, and ends it, when the blob is sent. */
+async function isPresent({ context, descriptor }: UploadSession): Promise<boolean> {
+  return headBlob(context, descriptor.digest).then(
+    found => found !== undefined,
+    () => false,
+  )
 }
 
 /** A login that does not reach the other repository is no reason not to upload. */

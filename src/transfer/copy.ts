@@ -51,7 +51,8 @@ async function copy(job: Job): Promise<CopyRecord> {
   const platforms = manifest.kind === 'index' ? offeredPlatforms(manifest.content.manifests) : undefined
   const isThere = !force && (isTagged(image) || (await destination.find(image.digest)) !== undefined)
   if (isThere && newTags(image).length === 0) return { root, image, platforms, ...nothingDone(image) }
-  const plan = isThere ? nothingBelow : await planCopy(manifest, job)
+  // A registry and a layout may hold an index without all that it lists; a tag for it is a promise that all is there.
+  const plan = isThere && manifest.kind !== 'index' ? nothingBelow : await planCopy(manifest, job)
   return { root, image, platforms, ...(await carryOut(plan, { manifest, tags: newTags(image) }, job)) }
 }
 

@@ -226,6 +226,17 @@ describe('lines for logs', () => {
     progress.stop()
   })
 
+  it('do not count a foreign blob that is left out as moved', async () => {
+    const { progress, lines } = await start('plain')
+    progress.onEvent(planned)
+    progress.onEvent({ type: 'blob-done', descriptor: big, how: 'foreign' })
+    progress.onEvent({ type: 'blob-done', descriptor: small, how: 'copied' })
+    expect(lines()).toEqual([
+      expect.stringMatching(/^copied [0-9a-f]{12} \(1\.0 kB\), 100%, 1\.0 kB of 1\.0 kB, 2 of 2 blobs$/),
+    ])
+    progress.stop()
+  })
+
   it('tell retries and warnings at once, without secrets', async () => {
     const { progress, lines } = await start('plain')
     progress.onEvent({ type: 'retry', name: 'r', reason: 'GET https://cdn/?sig=abc123 broke', delayMs: 500 })

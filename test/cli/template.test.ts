@@ -65,6 +65,13 @@ describe('a template', () => {
     )
   })
 
+  it('shows how to get at a key with dots in it, which is no field', () => {
+    const labels = { config: { labels: { 'org.example.title': 'x' } } }
+    expect(() => parseTemplate('{{.Config.Labels.org}}')(labels)).toThrow(
+      expect.objectContaining({ hint: 'known fields: {{index … "org.example.title"}}' }),
+    )
+  })
+
   it.each([
     '{{.Digest.Hex}}',
     '{{.Tags.Name}}',

@@ -43,12 +43,20 @@ describe('the exit code', patience, () => {
 
   it.each([
     ['an unknown verb', ['delte', 'x'], /unknown command 'delte' \(Did you mean delete\?\)\nhint: /],
+    ['help for an unknown verb', ['help', 'frob'], /dray: unknown command 'frob'\nhint: dray --help /],
     ['an unknown option', ['copy', '--dryrun', 'a', 'b'], /'--dryrun' \(Did you mean --dry-run\?\)\nhint: /],
     ['a missing argument', ['copy', 'a'], /missing required argument 'destination'/],
     ['an argument too many', ['digest', 'a', 'b'], /too many arguments/],
     ['a malformed reference', ['digest', 'host.example/UPPER:1'], /"UPPER" must be lower case/],
     ['a malformed digest', ['digest', 'host.example/a@sha256:12'], /digest is wrong/],
     ['a malformed duration', ['ls', '--timeout', '1x', 'a'], /invalid duration "1x"\nhint: /],
+    ['no number', ['ls', '--latest', 'x', 'a'], /'--latest <n>' argument 'x' .* from 1 on\.\nhint: /],
+    ['a number too small', ['ls', '--jobs', '0', 'a'], /'-j, --jobs <n>' argument '0' .* from 1 on\./],
+    [
+      'a number below zero',
+      ['ls', '--retries', '-1', 'a'],
+      /'--retries <number>' argument '-1' .* from 0 on\./,
+    ],
     ['a malformed platform', ['digest', '--platform', 'linux', 'a'], /linux/],
     ['an unknown format', ['digest', '--format', 'yaml', 'a'], /"yaml" is not a format\nhint: /],
     ['half of a login', ['ls', '--username', 'anna', 'host.example/a'], /needs a password\nhint: /],

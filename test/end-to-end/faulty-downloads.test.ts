@@ -94,18 +94,24 @@ describe.skipIf(!requirePeers('docker-registry'))('a copy from a registry over a
     expect(road.proxy.requests).toHaveLength(1)
   })
 
-  it('leaves no part of a file when it is interrupted, and can be done again', async () => {
-    await using road = await openBadRoad(big)
-    const afterBytes = 5 * megabyte
-    road.proxy.spoil({ method: 'GET', path: big.blobPath, fault: { kind: 'stall', afterBytes } })
-    const running = await startDray(download(road, '--progress', 'none'))
-    const sent = () => road.requestsOf('GET', big.blobPath)[0]?.sent
-    await expect.poll(sent, { timeout: 20_000 }).toBe(afterBytes)
-    await expect.poll(() => road.parts()).not.toEqual([])
-    running.kill('SIGINT')
-    expect(await running.ended).toMatchObject({ code: 130, stdout: '', stderr: 'dray: interrupted\n' })
-    expect(await road.parts()).toEqual([])
-    await dray(download(road, '--quiet'))
-    await road.expectArrived()
-  })
+  it.each([
+    ['', []],
+    [', which `timeout` and npm tell it twice', ['SIGTERM']],
+  ] as const)(
+    'leaves no part of a file when it is interrupted%s, and can be done again',
+    async (_, echoes) => {
+      await using road = await openBadRoad(big)
+      const afterBytes = 5 * megabyte
+      road.proxy.spoil({ method: 'GET', path: big.blobPath, fault: { kind: 'stall', afterBytes } })
+      const running = await startDray(download(road, '--progress', 'none'))
+      const sent = () => road.requestsOf('GET', big.blobPath)[0]?.sent
+      await expect.poll(sent, { timeout: 20_000 }).toBe(afterBytes)
+      await expect.poll(() => road.parts()).not.toEqual([])
+      for (const signal of ['SIGINT', ...echoes] as const) running.kill(signal)
+      expect(await running.ended).toMatchObject({ code: 130, stdout: '', stderr: 'dray: interrupted\n' })
+      expect(await road.parts()).toEqual([])
+      await dray(download(road, '--quiet'))
+      await road.expectArrived()
+    },
+  )
 })

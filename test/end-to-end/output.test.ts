@@ -132,6 +132,14 @@ describe('what dray prints', patience, () => {
       expect(shapeOf(await drayJson([verb, ...args(name)]))).toEqual(shape)
     })
 
+    it('of a copy has the same fields where there is nothing to do', async () => {
+      const copy = ['copy', `${hello}:1.0`, `${name}:1.0`]
+      const planned = (await drayJson([...copy, '--force', '--dry-run'])) as object
+      const done = (await drayJson(copy)) as object
+      expect(done).toMatchObject({ manifests: { copied: 0 }, platforms: null, plan: null })
+      expect(Object.keys(done)).toEqual(Object.keys(planned))
+    })
+
     it('tells an error as JSON on stderr too', async () => {
       const result = await runDray(['digest', '--format', 'json', `${name}:none`])
       expect(result).toMatchObject({ code: 3, stdout: '' })

@@ -74,6 +74,13 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('through a proxy, d
     expect(proxy.asked.at(-1)).toBe('HEAD http://registry.example/v2/hello/manifests/1.0')
   })
 
+  it('does not send what is TLS through the proxy for plain HTTP', async () => {
+    await using registry = await startDockerRegistry()
+    await using proxy = await startProxy(registry.url)
+    await drayFails(5, ['digest', 'registry.invalid/hello:1.0'], { env: { HTTP_PROXY: proxy.url } })
+    expect(proxy.asked).toEqual([])
+  })
+
   it('leaves it out for hosts that NO_PROXY names, and on loopback', async () => {
     await using registry = await startDockerRegistry()
     await using proxy = await startProxy(registry.url)

@@ -19,6 +19,13 @@ describe('a stored credential that is refused', () => {
     expect(warnings).toEqual([expect.stringMatching(/"anna".*wrong password; going on without it$/)])
   })
 
+  it('is left out for a repository whose name begins like a right to write', async () => {
+    const { send } = meet([challenge(bearer), {}], [refused, token('anonymous')], anna)
+    expect(await send({ ...pull, scopes: ['repository:pushgateway/app:pull'] })).toMatchObject({
+      status: 200,
+    })
+  })
+
   it('stays left out when the anonymous token has to be renewed', async () => {
     const { send, desk, clock, warnings } = meet(
       [challenge(bearer), {}, {}],
@@ -98,6 +105,11 @@ describe('a secret stays at home', () => {
       expect(desk.requests).toEqual([])
     },
   )
+
+  it('a realm without a host is told by its scheme', async () => {
+    const { send } = meet([challenge('Bearer realm="file:///etc/passwd"')], [], anna)
+    await expect(send(pull)).rejects.toMatchObject({ message: /without https, from file:$/ })
+  })
 
   it.each(['Bearer', 'Bearer realm=""', 'Bearer realm="https://"'])(
     'a challenge without a usable realm gets none: %s',

@@ -33,6 +33,25 @@ describe('a token', () => {
     })
   })
 
+  it('is not waited for by whoever gives up, but by all others', async () => {
+    let give = (_: FakeAnswer) => {}
+    const given = new Promise<FakeAnswer>(resolve => {
+      give = resolve
+    })
+    const controller = new AbortController()
+    const { send, front } = meet([challenge(bearer), challenge(bearer), {}], () => given)
+    const patient = send(pull)
+    await expect(
+      Promise.all([
+        send({ ...pull, signal: controller.signal }),
+        Promise.resolve().then(() => controller.abort()),
+      ]),
+    ).rejects.toMatchObject({ code: 'ABORTED' })
+    give(token('t1'))
+    expect(await patient).toMatchObject({ status: 200 })
+    expect(front.authorizations).toEqual([undefined, undefined, 'Bearer t1'])
+  })
+
   it('is not read beyond 1 MiB', async () => {
     const { send } = meet([challenge(bearer)], [{ body: 'x'.repeat(1024 * 1024 + 1) }])
     await expect(send(pull)).rejects.toMatchObject({ code: 'INTEGRITY' })

@@ -145,9 +145,13 @@ describe('a username and password', () => {
     }
   })
 
-  it('that are wrong end in the second 401', async () => {
+  it('that are wrong end in the second 401, which says whose login was refused', async () => {
     const { send, front } = meet([challenge('Basic'), challenge('Basic')], [], anna)
-    expect(await send(push)).toMatchObject({ status: 401 })
+    await expect(send(push)).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+      status: 401,
+      message: expect.stringContaining('refused the login of "anna": unauthorized'),
+    })
     expect(front.requests).toHaveLength(2)
   })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DrayError } from '../../src/errors.ts'
 import { NetworkError, networkError } from '../../src/http/network-error.ts'
+import { isTransientError } from '../../src/http/retry.ts'
 
 const url = new URL('https://reg.example:5000/v2/')
 
@@ -50,6 +51,15 @@ describe('what the transport throws is explained', () => {
     })
     if (hint === undefined) expect(error.hint).toBeUndefined()
     else expect(error.hint).toMatch(hint)
+  })
+
+  it.each(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])('as no fault of the network: %s', code => {
+    const error = networkError(Object.assign(new Error('invalid expect header'), { code }), url)
+    expect(error).toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(/^cannot send .*expect header$/),
+    })
+    expect(isTransientError(error)).toBe(false)
   })
 
   it('by its cause where it has no code of its own', () => {

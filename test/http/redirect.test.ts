@@ -91,10 +91,19 @@ describe('a redirect is refused', () => {
     expect(fake.requests).toHaveLength(1)
   })
 
-  it.each(['ftp://h/b', 'file:///etc/passwd', 'data:,x'])('to %s', async location => {
-    await expect(follow([to(location)])).rejects.toMatchObject({ code: 'NETWORK' })
+  it.each([
+    ['ftp://h/b', 'ftp (h)'],
+    ['file:///etc/passwd', 'file'],
+    ['data:,x', 'data'],
+  ])('to %s', async (location, told) => {
+    await expect(follow([to(location)])).rejects.toMatchObject({
+      code: 'NETWORK',
+      message: `h redirects from https to ${told}`,
+    })
     await expect(follow([to(location)], { ...get, url: new URL('http://h/') })).rejects.toMatchObject({
       code: 'NETWORK',
+      message: `h redirects from http to ${told}`,
+      hint: expect.stringContaining('only http and https'),
     })
   })
 

@@ -156,6 +156,13 @@ describe('writing a layout', () => {
 })
 
 describe('what index.json lists', () => {
+  it('loses nothing to those who write to the folder at the same time and do not know of one another', async () => {
+    const tags = Array.from({ length: 8 }, (_, number) => `v${number}`)
+    await Promise.all(tags.map(tag => layoutWith(sampleImage(tag), [tag])))
+    expect(await (await openLayout(dir)).listTags()).toEqual(tags)
+    expect(await readdir(dir)).toEqual(['blobs', 'index.json', 'oci-layout'])
+  })
+
   it('keeps fields and descriptors that it does not know', async () => {
     await layoutWith(sampleImage('one'), ['v1'])
     const { manifests } = await readIndex()

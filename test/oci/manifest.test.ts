@@ -237,6 +237,8 @@ describe('parseManifest refuses', () => {
     ['{"errors":[{"code":"DENIED"}]}', 'neither an index nor an image manifest'],
     [`{"mediaType":"${mediaTypes.ociIndex}"}`, 'neither an index nor an image manifest'],
     ['{"mediaType":7,"layers":[]}', 'malformed at "mediaType": expected string'],
+    ['{"mediaType":"a\\nb","manifests":[]}', 'is not a media type'],
+    ['{"mediaType":"\u00e9\u2713","manifests":[]}', 'is not a media type'],
     ['{"manifests":{}}', 'malformed at "manifests": expected array'],
     ['{"layers":[]}', 'malformed at "config": expected object'],
     ['{"config":[],"layers":[]}', 'malformed at "config"'],

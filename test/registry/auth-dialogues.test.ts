@@ -266,7 +266,7 @@ describe('a login', () => {
     await expect(registry.checkLogin(anna)).rejects.toMatchObject({
       code: 'UNAUTHORIZED',
       status: 401,
-      message: 'reg.example refused the login: wrong password',
+      message: 'reg.example refused the login of "anna": wrong password',
     })
   })
 

@@ -48,6 +48,15 @@ describe('a mount', () => {
     expect(front.lines).toContain('DELETE /upload/1?state=a')
   })
 
+  it('that opens a session leaves it to the upload where nobody says whether the blob is there', async () => {
+    await using front = await startFront(takesUploads({ HEAD: answer(400), PUT: answer(403) }))
+    const mountFrom = front.registry.repository('other')
+    await expect(front.repository.putBlob(blob.descriptor, open, { mountFrom })).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+    })
+    expect(front.lines.slice(-2)).toEqual([`PUT /upload/1?state=a&${query}`, 'DELETE /upload/1?state=a'])
+  })
+
   it.each([400, 401, 403, 404, 405])('that is refused with %i is an upload', async status => {
     await using front = await startFront(
       takesUploads({ POST: first(answer(status), answer(202, '/upload/1')) }),

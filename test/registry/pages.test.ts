@@ -59,6 +59,18 @@ describe('the next page', () => {
   })
 })
 
+it('a list of empty pages without end ends', async () => {
+  await using front = await startFront(({ path }, response) => {
+    const last = Number(new URL(path, 'http://h').searchParams.get('last')) + 1
+    response.writeHead(200, { link: `<?last=${last}>; rel="next"` }).end('{"tags":[]}')
+  })
+  await expect(list(front.repository.tags())).rejects.toMatchObject({
+    code: 'REGISTRY',
+    message: `cannot list the tags of ${front.host}/app: the registry sends pages without end`,
+  })
+  expect(front.seen).toHaveLength(1001)
+})
+
 describe('a page that is no list of names is malformed', () => {
   it.each(['', 'not JSON', '[]', 'null', '"text"', '{"tags":"v1"}', '{"tags":[1]}', '{"tags":{"a":"b"}}'])(
     '%s',

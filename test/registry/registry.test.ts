@@ -79,6 +79,40 @@ describe('a registry is met', () => {
     ])
   })
 
+  it('with the headers of its own where it asks for a challenge and a token, but for the login it has', async () => {
+    const fake = fakeSend([
+      { status: 401 },
+      { status: 401, headers: { 'www-authenticate': 'Bearer realm="/token"' } },
+      { body: '{"token":"t"}' },
+      {},
+    ])
+    const registry = new Registry({
+      registry: 'reg.example',
+      send: fake.send,
+      headers: { 'x-gate': 'a', authorization: 'Own b', 'user-agent': 'c' },
+      clock: fakeClock(),
+    })
+    await registry
+      .repository('app')
+      .resolve(digestOf('x'))
+      .catch(() => undefined)
+    expect(
+      fake.requests
+        .slice(0, 4)
+        .map(({ url, headers }) => [
+          url.pathname.split('/', 3).join('/'),
+          headers?.['x-gate'],
+          headers?.authorization,
+          headers?.['user-agent'],
+        ]),
+    ).toEqual([
+      ['/v2/app', 'a', 'Own b', 'c'],
+      ['/v2/', 'a', 'Own b', 'c'],
+      ['/token', 'a', 'Own b', 'c'],
+      ['/v2/app', 'a', 'Bearer t', 'c'],
+    ])
+  })
+
   it('without a credential and headers of its own at the place of an upload on another origin', async () => {
     const basic = { status: 401, headers: { 'www-authenticate': 'Basic' } }
     const fake = fakeSend([

@@ -38,13 +38,25 @@ describe('what is there already', () => {
 
   test('needs only the tag when the image is there under another', async () => {
     const { source, destination } = stores()
-    const { index } = twoPlatforms(source)
-    give(source, destination, index)
+    const { index, amd64, arm64 } = twoPlatforms(source)
+    for (const manifest of [amd64, arm64, index]) give(source, destination, manifest)
     tag(destination, 'old', index)
     const result = await copyImage({ source, from: '1.0', destination, tags: ['old', 'new'] })
     expect(source.calls).toEqual(['resolve 1.0', `getManifest ${index.digest}`])
     expect(destination.callsOf()).toEqual([`putManifest ${index.digest} new`])
-    expect(result).toMatchObject({ tags: ['old', 'new'], manifests: { copied: 1, present: 0 }, bytes: 0 })
+    expect(result).toMatchObject({ tags: ['old', 'new'], manifests: { copied: 1, present: 2 }, bytes: 0 })
+  })
+
+  test('is completed before it gets a tag where it is an index without all that it lists', async () => {
+    const { source, destination } = stores()
+    const { index, amd64, arm64 } = twoPlatforms(source)
+    for (const manifest of [amd64, index]) give(source, destination, manifest)
+    const result = await copyImage({ source, from: '1.0', destination, tags: ['new'] })
+    expect(destination.callsOf().slice(-2)).toEqual([
+      `putManifest ${arm64.digest}`,
+      `putManifest ${index.digest} new`,
+    ])
+    expect(result.manifests).toEqual({ copied: 2, present: 1 })
   })
 
   test('is skipped with all that is below it: a child manifest', async () => {

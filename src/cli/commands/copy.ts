@@ -31,7 +31,7 @@ export function define(command: Command, context: CliContext): void {
     .option('--unpack', 'with one --platform: copy its image without the index, under its own digest')
     .option('-j, --jobs <n>', 'how many transfers at a time', options.parsePositive, 8)
     .option('--include-foreign', 'copy foreign (non-distributable) layers too')
-    .option('-f, --force', 'write everything, without asking what is there')
+    .option('-f, --force', 'write every manifest and tag again; blobs that are there are left alone')
     .option('--dry-run', 'say what would be done, and do nothing')
     .addOption(
       new Option('--progress <form>', 'how progress is shown on stderr')
@@ -141,9 +141,15 @@ async function report(result: CopyResult, flags: CopyFlags, context: CliContext)
   session.say(summary(result))
   const written = tags.length === 0 ? [destination] : tags.map(tag => `${destination}:${tag}`)
   const names = result.dryRun ? [] : written
-  await session.print(result, () =>
+  await session.print(documentOf(result), () =>
     [...planLines(result), ...names.map(name => `${name}@${digest}\n`)].join(''),
   )
+}
+
+/** The same fields each time, so that a template that works once always does. */
+function documentOf({ manifests, blobs, bytes, seconds, dryRun, plan, ...result }: CopyResult) {
+  const platforms = result.platforms ?? null
+  return { ...result, platforms, manifests, blobs, bytes, seconds, dryRun, plan: plan ?? null }
 }
 
 function planLines({ plan = [], destination }: CopyResult): string[] {

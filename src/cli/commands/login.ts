@@ -33,7 +33,7 @@ async function run(text: string, flags: LoginFlags, context: CliContext): Promis
   await withSession(new Session(context, flags, { registries: [name] }), async session => {
     const ends = options.endFlags(flags)
     const credential = await askedCredential(name, ends, context)
-    const { password, passwordStdin, username, identityToken, ...connection } = ends
+    const { password, passwordStdin, username, identityToken, authfile, ...connection } = ends
     const registry = await session.connections.registry(name, connection)
     const check = await registry.checkLogin(credential)
     if (check === 'unasked') {

@@ -2,8 +2,8 @@ import { open, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DrayError } from '../errors.ts'
-import { ifThere, ioError, onDisk, systemCode } from '../files/io-error.ts'
-import { makeFolder } from '../files/make-folder.ts'
+import { ifThere, ioError, onDisk, systemCode } from './io-error.ts'
+import { makeFolder } from './make-folder.ts'
 
 export interface FileLockOptions {
   /** After how long a lock that does not change counts as left behind, in milliseconds; 10 s when absent. */
@@ -81,6 +81,6 @@ async function identityOf(path: string): Promise<string | undefined> {
 
 function lockFault(lock: string): DrayError {
   return new DrayError('TIMEOUT', `${lock}: another process keeps this lock`, {
-    hint: 'remove the file if no other login or logout is running',
+    hint: 'remove the file if no other dray is running',
   })
 }

@@ -1,9 +1,9 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { withFileLock } from '../../src/credentials/file-lock.ts'
+import { withFileLock } from '../../src/files/file-lock.ts'
+import { errorOf } from '../credentials/sandbox.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
-import { errorOf } from './sandbox.ts'
 
 it('work under one lock is done one after the other, and leaves no lock', async () => {
   await using folder = await makeTempDir()
