@@ -2,7 +2,7 @@ import { DrayError } from '../errors.ts'
 import type { TraceEvent } from '../http/trace.ts'
 import type { Chunks, ImageSource, TagOrDigest } from '../image-store.ts'
 import type { Layout } from '../layout/layout.ts'
-import { defaultTag, tagOrDigest } from '../oci/reference.ts'
+import { defaultTag, type Reference, tagOrDigest } from '../oci/reference.ts'
 import type { RegistryEvent } from '../registry/context.ts'
 import type { Repository } from '../registry/repository.ts'
 import { Connections } from './connections.ts'
@@ -63,8 +63,7 @@ export class Session {
       const sole = location.tag === undefined && location.digest === undefined
       return { store, reference: sole ? await store.soleReference() : await pinned(store, location) }
     }
-    const { registry, repository } = location.reference
-    const store = (await this.connections.registry(registry, flags)).repository(repository, access)
+    const store = await this.#repository(location.reference, flags, access)
     return { store, reference: await pinned(store, location.reference) }
   }
 
@@ -74,8 +73,7 @@ export class Session {
       const { openLayout } = await import('../layout/layout.ts')
       return { store: await openLayout(location.dir, { create: true }), reference: tagOrDigest(location) }
     }
-    const { registry, repository } = location.reference
-    const store = (await this.connections.registry(registry, flags)).repository(repository, 'pull,push')
+    const store = await this.#repository(location.reference, flags, 'pull,push')
     return { store, reference: tagOrDigest(location.reference) }
   }
 
@@ -99,6 +97,14 @@ export class Session {
 
   async close(): Promise<void> {
     await this.connections.close()
+  }
+
+  async #repository(
+    { registry, repository }: Reference,
+    flags: EndFlags,
+    access: Access,
+  ): Promise<Repository> {
+    return (await this.connections.registry(registry, flags)).repository(repository, access)
   }
 
   #tell(event: RegistryEvent): void {

@@ -1,12 +1,12 @@
 import type { Credential, FindCredential } from '../credential.ts'
-import { DrayError, isDrayError } from '../errors.ts'
+import { type DrayError, isDrayError } from '../errors.ts'
 import type { Challenge } from './challenge.ts'
 import { describeBody } from './error-body.ts'
 import { type Access, challengeOf, fixedAccess, type Grant, isAnswerable } from './grant.ts'
 import { type HttpRequest, type HttpResponse, type Middleware, type Send, withHeaders } from './message.ts'
 import { aborted } from './network-error.ts'
 import { mergeScopes, repositoryScope } from './scope.ts'
-import { realmOf } from './token.ts'
+import { loginRefused, realmOf } from './token.ts'
 import { expiryMarginMs, tokenStore } from './token-store.ts'
 
 /** Who is met, and what is needed to answer its challenges. */
@@ -79,14 +79,7 @@ export function auth(options: AuthOptions): Middleware {
     if (response.status !== 401 || grant.challenge.scheme !== 'basic' || credential?.kind !== 'basic')
       return response
     const { message } = await describeBody(response)
-    throw new DrayError(
-      'UNAUTHORIZED',
-      `${options.registry} refused the login of "${credential.username}": ${message}`,
-      {
-        status: 401,
-        hint: 'is the password or token still right? log in again with dray login',
-      },
-    )
+    throw loginRefused({ by: options.registry, credential, message, status: response.status })
   }
 
   /** A public image must not be out of reach because a stored password is stale. */

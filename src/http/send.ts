@@ -55,9 +55,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     return opening
   }
   return {
-    send: async request => {
-      return exchange(await open(), request, options)
-    },
+    send: async request => exchange(await open(), request, options),
     close: async () => {
       if (opening !== undefined) await (await opening).dispatcher.destroy()
     },

@@ -118,12 +118,23 @@ async function tokenError(response: HttpResponse, { realm, credential }: TokenRe
     const text = `${realm.host} gives out no token without a login: ${message}`
     return new DrayError('UNAUTHORIZED', text, { status, hint: 'log in first, with dray login' })
   }
+  return loginRefused({ by: realm.host, credential, message, status })
+}
+
+/** Says whose login was refused, by whom, and in whose words. */
+export function loginRefused({ by, credential, message, status }: RefusedLogin): DrayError {
   const who = credential.kind === 'basic' ? ` of "${credential.username}"` : ''
-  const text = `${realm.host} refused the login${who}: ${message}`
-  return new DrayError('UNAUTHORIZED', text, {
+  return new DrayError('UNAUTHORIZED', `${by} refused the login${who}: ${message}`, {
     status,
     hint: 'is the password or token still right? log in again with dray login',
   })
+}
+
+interface RefusedLogin {
+  readonly by: string
+  readonly credential: Credential
+  readonly message: string
+  readonly status: number
 }
 
 function parseReply(bytes: Buffer): Record<string, unknown> {

@@ -20,9 +20,7 @@ export async function* verified(
     if (counter.bytes === descriptor.size) checkDigest(counter, descriptor, name)
     yield chunk
   }
-  if (counter.bytes < descriptor.size) {
-    throw new DrayError('INTEGRITY', `${name}: ended after ${counter.bytes} of ${descriptor.size} bytes`)
-  }
+  checkEnd(counter.bytes, descriptor, name)
   if (descriptor.size === 0) checkDigest(counter, descriptor, name)
 }
 
@@ -44,6 +42,12 @@ export async function collect(
     parts.push(chunk)
   }
   return Buffer.concat(parts, length)
+}
+
+/** @throws DrayError `INTEGRITY` when a stream ended with fewer bytes than the descriptor says */
+export function checkEnd(bytes: number, descriptor: Descriptor, name: string): void {
+  if (bytes >= descriptor.size) return
+  throw new DrayError('INTEGRITY', `${name}: ended after ${bytes} of ${descriptor.size} bytes`)
 }
 
 /** @throws DrayError `INTEGRITY` when more bytes came than the descriptor says */

@@ -1,9 +1,9 @@
-import { DrayError, isDrayError } from '../errors.ts'
+import { isDrayError } from '../errors.ts'
 import { type HttpRequest, type HttpResponse, withHeaders } from '../http/message.ts'
 import { isTransientError, isTransientStatus, parseRetryAfter, retryDelayMs } from '../http/retry.ts'
 import { repositoryScope } from '../http/scope.ts'
 import type { Chunks, OpenContent, PutBlobResult } from '../image-store.ts'
-import { checkSize } from '../oci/content.ts'
+import { checkEnd, checkSize } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { headBlob } from './blobs.ts'
 import { nameOf, type RepositoryContext, repositoryRequest } from './context.ts'
@@ -183,9 +183,7 @@ function watchSource(open: OpenContent, descriptor: Descriptor, name: string): W
         if (held !== undefined) yield held
         held = chunk
       }
-      if (received < descriptor.size) {
-        throw new DrayError('INTEGRITY', `${name}: ended after ${received} of ${descriptor.size} bytes`)
-      }
+      checkEnd(received, descriptor, name)
       if (held !== undefined) yield held
     } catch (error) {
       source.failure = { error }

@@ -7,18 +7,9 @@ import { formatPlatform, matchesPlatform, type Platform } from '../oci/platform.
 const unknownPlatform = 'unknown/unknown'
 
 /**
- * The entry of an index for a platform: the one that is exactly as wanted, else the first that matches. Attestations
- * are never chosen. The entry may be an index itself.
- * @param name what the index is called in messages
- * @throws DrayError `NOT_FOUND` that lists the platforms there are
+ * The entry of an index for a platform: the one that is exactly as wanted, else the first that matches, else undefined.
+ * Attestations are never chosen. The entry may be an index itself.
  */
-export function choosePlatform(index: ImageIndex, wanted: Platform, name: string): Descriptor {
-  const entry = findPlatform(index, wanted)
-  if (entry === undefined) throw noPlatform(index.manifests, [wanted], name)
-  return entry
-}
-
-/** As `choosePlatform`, or undefined when there is no entry for the platform. */
 export function findPlatform(index: ImageIndex, wanted: Platform): Descriptor | undefined {
   const { matching, exact } = imagesFor(index.manifests, wanted)
   return exact[0] ?? matching[0]

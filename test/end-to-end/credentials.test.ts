@@ -75,6 +75,12 @@ describe('a credential is found', patience, () => {
     await drayFails(4, ['digest', image], { env })
   })
 
+  it('not of another place when the file that was named is not there', async () => {
+    const env = { DOCKER_CONFIG: await configFolder('named', auths()) }
+    const said = await drayFails(1, ['digest', '--authfile', '/nowhere/auth.json', image], { env })
+    expect(said).toContain('/nowhere/auth.json: there is no such file or folder')
+  })
+
   it('in flags, before files and the environment', async () => {
     const env = { DOCKER_CONFIG: await configFolder('stale', auths(wrongAuth)) }
     const flags = ['--username', 'anna', '--password-stdin']

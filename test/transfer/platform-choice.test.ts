@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ImageIndex } from '../../src/oci/manifest.ts'
 import { parsePlatform } from '../../src/oci/platform.ts'
-import { choosePlatform, offeredPlatforms } from '../../src/transfer/platform-choice.ts'
+import { choosePlatformStrictly, findPlatform, offeredPlatforms } from '../../src/transfer/platform-choice.ts'
 import { addAttestation, addImage, addIndex, stores } from './images.ts'
 
 function indexOf(...names: string[]): ImageIndex {
@@ -29,7 +29,7 @@ describe('choosing a platform', () => {
     },
   ])('takes entry $chosen of $offered for $wanted', ({ offered, wanted, chosen }) => {
     const index = indexOf(...offered)
-    expect(choosePlatform(index, parsePlatform(wanted), 'app')).toBe(index.manifests[chosen])
+    expect(findPlatform(index, parsePlatform(wanted))).toBe(index.manifests[chosen])
   })
 
   test('never takes an attestation, whatever platform it claims, nor an entry without platform', () => {
@@ -41,21 +41,23 @@ describe('choosing a platform', () => {
       { ...attestation, annotations: {} },
     ]
     const index = { manifests: [claims, unmarked, addIndex(source, []), image] }
-    expect(choosePlatform(index, parsePlatform('linux/amd64'), 'app')).toBe(image)
-    expect(() => choosePlatform(index, parsePlatform('unknown/unknown'), 'app')).toThrow(
+    expect(findPlatform(index, parsePlatform('linux/amd64'))).toBe(image)
+    expect(() => choosePlatformStrictly(index.manifests, parsePlatform('unknown/unknown'), 'app')).toThrow(
       'there is linux/amd64',
     )
   })
 
   test('tells by the name of the index what there is instead', () => {
     const index = indexOf('linux/amd64', 'linux/arm/v7', 'linux/amd64')
-    expect(() => choosePlatform(index, parsePlatform('linux/s390x'), 'ghcr.io/org/app:1')).toThrow(
+    expect(() =>
+      choosePlatformStrictly(index.manifests, parsePlatform('linux/s390x'), 'ghcr.io/org/app:1'),
+    ).toThrow(
       expect.objectContaining({
         code: 'NOT_FOUND',
         message: 'ghcr.io/org/app:1: there is no image for linux/s390x; there is linux/amd64, linux/arm/v7',
       }),
     )
-    expect(() => choosePlatform({ manifests: [] }, parsePlatform('linux/s390x'), 'a')).toThrow(
+    expect(() => choosePlatformStrictly([], parsePlatform('linux/s390x'), 'a')).toThrow(
       'there is no platform at all',
     )
   })

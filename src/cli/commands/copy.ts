@@ -17,6 +17,7 @@ interface CopyFlags extends CommonFlags {
   readonly unpack?: boolean
   readonly tag?: readonly string[]
   readonly jobs: number
+  readonly retries?: number
   readonly includeForeign?: boolean
   readonly force?: boolean
   readonly dryRun?: boolean
@@ -93,15 +94,7 @@ async function copy(
   return withSession(session, async () => {
     const source = await session.openSource(from, options.endFlags(flags, 'from'))
     const destination = await session.openDestination(to, options.endFlags(flags, 'to'))
-    const {
-      platform: platforms,
-      unpack,
-      jobs,
-      includeForeign,
-      force,
-      dryRun,
-      retries,
-    } = flags as CopyFlags & options.EndFlags
+    const { platform: platforms, unpack, jobs, retries, includeForeign, force, dryRun } = flags
     return copyImage({
       source: source.store,
       from: source.reference,

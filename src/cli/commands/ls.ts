@@ -42,8 +42,10 @@ export function define(command: Command, context: CliContext): void {
 }
 
 async function run(text: string, flags: LsFlags, context: CliContext): Promise<void> {
-  await withSession(openSession(text, flags, context), async session => {
-    const { name, list, resolve } = await openList(text, flags, session)
+  const place = parsePlace(text)
+  const registries = place.kind === 'registry' ? [place.registry] : []
+  await withSession(new Session(context, flags, { registries }), async session => {
+    const { name, list, resolve } = await openList(place, flags, session)
     const { selectTags } = await import('../tags.ts')
     const tags = selectTags(await list(), flags)
     const prefix = flags.fullRef ? `${name}:` : ''
@@ -64,11 +66,16 @@ async function run(text: string, flags: LsFlags, context: CliContext): Promise<v
   })
 }
 
-function openSession(text: string, flags: LsFlags, context: CliContext): Session {
-  if (text.startsWith('oci:')) return new Session(context, flags)
-  return new Session(context, flags, {
-    registries: [parseRepository(text.replace(/^docker:\/\//, '')).registry],
-  })
+type Place =
+  | { readonly kind: 'oci'; readonly dir: string }
+  | { readonly kind: 'registry'; readonly registry: string; readonly repository: string }
+
+/** A layout's folder, or a repository, without a tag. */
+function parsePlace(text: string): Place {
+  if (!text.startsWith('oci:'))
+    return { kind: 'registry', ...parseRepository(text.replace(/^docker:\/\//, '')) }
+  const location = parseLocation(text)
+  return { kind: 'oci', dir: location.kind === 'oci' ? location.dir : text }
 }
 
 interface TagList {
@@ -77,16 +84,14 @@ interface TagList {
   readonly resolve: Repository['resolve']
 }
 
-async function openList(text: string, flags: LsFlags, session: Session): Promise<TagList> {
-  const endFlags = options.endFlags(flags)
-  if (text.startsWith('oci:')) {
+async function openList(place: Place, flags: LsFlags, session: Session): Promise<TagList> {
+  if (place.kind === 'oci') {
     const { openLayout } = await import('../../layout/layout.ts')
-    const location = parseLocation(text)
-    const layout = await openLayout(location.kind === 'oci' ? location.dir : text)
+    const layout = await openLayout(place.dir)
     return { name: layout.name, list: () => layout.listTags(), resolve: tag => layout.resolve(tag) }
   }
-  const { registry, repository } = parseRepository(text.replace(/^docker:\/\//, ''))
-  const store = (await session.connections.registry(registry, endFlags)).repository(repository)
+  const registry = await session.connections.registry(place.registry, options.endFlags(flags))
+  const store = registry.repository(place.repository)
   const list = async () => {
     const tags: string[] = []
     for await (const tag of store.tags(flags.pageSize)) tags.push(tag)
