@@ -1,12 +1,10 @@
+import type { Chunks } from './flow.ts'
 import type { Descriptor } from './oci/descriptor.ts'
 import type { Digest } from './oci/digest.ts'
 import type { Manifest } from './oci/manifest.ts'
 
 /** A tag or a digest within one repository or layout. */
 export type TagOrDigest = string | Digest
-
-/** Bytes on their way, in pieces of any length. */
-export type Chunks = AsyncIterable<Uint8Array>
 
 /** The bytes of a blob from `start` (inclusive, in bytes) to its end. */
 export interface BlobRange {
@@ -15,8 +13,11 @@ export interface BlobRange {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Opens a blob's verified content from its first byte; may be called again after a failure. */
-export type OpenContent = () => Promise<Chunks>
+/**
+ * Opens a blob's content, from its first byte or from `start` (inclusive, in bytes); may be called again after a failure.
+ * All that is given out together is verified, unless the store does that itself (`verifiesBlobs`).
+ */
+export type OpenContent = (start?: number) => Promise<Chunks>
 
 /** Where images come from: a registry's repository, a layout, an archive. */
 export interface ImageSource {
@@ -57,8 +58,11 @@ export interface ImageDestination {
   /** True when the blob is there; false when it is not, or when the store will not say (then it is sent). */
   hasBlob(descriptor: Descriptor): Promise<boolean>
 
+  /** True for a store that checks size and digest of each blob before it has a name, so that nobody has to do so before. */
+  readonly verifiesBlobs?: boolean
+
   /**
-   * Stores a blob. `open` may be called more than once, so a broken upload starts again.
+   * Stores a blob. `open` may be called more than once, so a broken upload goes on, or starts again.
    * `mountFrom` names a source from which the store may take the blob without its bytes travelling.
    */
   putBlob(descriptor: Descriptor, open: OpenContent, options?: PutBlobOptions): Promise<PutBlobResult>

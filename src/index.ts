@@ -1,6 +1,7 @@
 export type { Credential, CredentialTarget, FindCredential } from './credential.ts'
 export { openCredentials } from './credentials/credentials.ts'
 export { DrayError, type DrayErrorOptions, type ErrorCode, isDrayError } from './errors.ts'
+export type { Chunks, Flow, Take } from './flow.ts'
 export type { HttpRequest, HttpResponse, Middleware, Send } from './http/message.ts'
 export { stack } from './http/message.ts'
 export type { Clock, RetryEvent, RetryPolicy } from './http/retry.ts'
@@ -8,7 +9,6 @@ export type { ProxySettings, TlsSettings, Transport, TransportOptions } from './
 export { createTransport } from './http/send.ts'
 export type {
   BlobRange,
-  Chunks,
   ImageDestination,
   ImageSource,
   OpenContent,

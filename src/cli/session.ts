@@ -1,6 +1,7 @@
 import { DrayError } from '../errors.ts'
+import type { Chunks } from '../flow.ts'
 import type { TraceEvent } from '../http/trace.ts'
-import type { Chunks, ImageSource, TagOrDigest } from '../image-store.ts'
+import type { ImageSource, TagOrDigest } from '../image-store.ts'
 import type { Layout } from '../layout/layout.ts'
 import { defaultTag, type Reference, tagOrDigest } from '../oci/reference.ts'
 import type { RegistryEvent } from '../registry/context.ts'

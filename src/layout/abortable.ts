@@ -1,5 +1,5 @@
 import { DrayError } from '../errors.ts'
-import type { Chunks } from '../image-store.ts'
+import type { Chunks } from '../flow.ts'
 
 /**
  * Passes chunks through until the signal fires, also while the source stalls.

@@ -5,7 +5,7 @@ import { DrayError } from '../errors.ts'
 import { ifThere, onDisk, systemCode } from '../files/io-error.ts'
 import { makeFolder } from '../files/make-folder.ts'
 import { replaceFile } from '../files/replace-file.ts'
-import type { Chunks } from '../image-store.ts'
+import type { Chunks } from '../flow.ts'
 import { algorithmOf, type Digest, DigestCounter, hexOf } from '../oci/digest.ts'
 import { abortable } from './abortable.ts'
 

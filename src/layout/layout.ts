@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises'
 import { DrayError } from '../errors.ts'
 import { ifThere, onDisk } from '../files/io-error.ts'
 import { makeFolder } from '../files/make-folder.ts'
+import type { Chunks } from '../flow.ts'
 import type {
   BlobRange,
-  Chunks,
   ImageDestination,
   ImageSource,
   OpenContent,

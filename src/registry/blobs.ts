@@ -1,6 +1,7 @@
 import { DrayError } from '../errors.ts'
+import type { Chunks } from '../flow.ts'
 import { type HttpResponse, withHeaders } from '../http/message.ts'
-import type { BlobRange, Chunks } from '../image-store.ts'
+import type { BlobRange } from '../image-store.ts'
 import { verified } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'

@@ -1,7 +1,8 @@
 import { DrayError } from '../errors.ts'
+import type { Chunks } from '../flow.ts'
 import { type HttpResponse, withHeaders } from '../http/message.ts'
 import { NetworkError } from '../http/network-error.ts'
-import type { Chunks, OpenContent } from '../image-store.ts'
+import type { OpenContent } from '../image-store.ts'
 import { expectStatus } from './registry-error.ts'
 import { type UploadSession, uploadLocation, withDigest } from './upload-session.ts'
 

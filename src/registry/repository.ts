@@ -1,7 +1,7 @@
 import { isDrayError } from '../errors.ts'
+import type { Chunks } from '../flow.ts'
 import type {
   BlobRange,
-  Chunks,
   ImageDestination,
   ImageSource,
   OpenContent,

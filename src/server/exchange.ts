@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { isDrayError } from '../errors.ts'
-import type { Chunks } from '../image-store.ts'
+import type { Chunks } from '../flow.ts'
 import { collect } from '../oci/content.ts'
 import { faultBody, RegistryFault, toFault } from './errors.ts'
 

@@ -1,4 +1,5 @@
-import type { Chunks, ImageDestination, ImageSource, PutBlobResult } from '../image-store.ts'
+import type { Chunks } from '../flow.ts'
+import type { ImageDestination, ImageSource, PutBlobResult } from '../image-store.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { isForeignLayerType } from '../oci/media-types.ts'
 import type { WorkGroup } from '../work-group.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Chunks } from '../../src/image-store.ts'
+import type { Chunks } from '../../src/flow.ts'
 import type { Descriptor } from '../../src/oci/descriptor.ts'
 import type { Digest } from '../../src/oci/digest.ts'
 import { type Handler, startFront } from './front.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Chunks } from '../../src/image-store.ts'
+import type { Chunks } from '../../src/flow.ts'
 import { startFront } from './front.ts'
 import { answer, blob, first, open, query, takesUploads } from './upload-script.ts'
 

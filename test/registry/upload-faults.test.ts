@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
+import type { Chunks } from '../../src/flow.ts'
 import { NetworkError } from '../../src/http/network-error.ts'
-import type { Chunks } from '../../src/image-store.ts'
 import { chunksOf } from '../support/sample-image.ts'
 import { type Handler, startFront } from './front.ts'
 import { answer, big, blob, open, openBig, takesUploads } from './upload-script.ts'

@@ -1,4 +1,4 @@
-import type { Chunks } from '../../src/image-store.ts'
+import type { Chunks } from '../../src/flow.ts'
 import { chunksOf, sampleBlob } from '../support/sample-image.ts'
 import type { Handler } from './front.ts'
 

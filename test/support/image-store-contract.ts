@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { BlobRange, Chunks, ImageDestination, ImageSource } from '../../src/image-store.ts'
+import type { Chunks } from '../../src/flow.ts'
+import type { BlobRange, ImageDestination, ImageSource } from '../../src/image-store.ts'
 import { collect } from '../../src/oci/content.ts'
 import type { Descriptor } from '../../src/oci/descriptor.ts'
 import { descriptorOf } from '../../src/oci/manifest.ts'

@@ -1,7 +1,7 @@
 import { DrayError } from '../../src/errors.ts'
+import type { Chunks } from '../../src/flow.ts'
 import type {
   BlobRange,
-  Chunks,
   ImageDestination,
   ImageSource,
   OpenContent,

@@ -1,4 +1,5 @@
-import type { Chunks, ImageDestination } from '../../src/image-store.ts'
+import type { Chunks } from '../../src/flow.ts'
+import type { ImageDestination } from '../../src/image-store.ts'
 import type { Descriptor } from '../../src/oci/descriptor.ts'
 import { type DigestAlgorithm, digestOf } from '../../src/oci/digest.ts'
 import { descriptorOf, type Manifest, parseManifest } from '../../src/oci/manifest.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DrayError } from '../../src/errors.ts'
-import type { Chunks } from '../../src/image-store.ts'
+import type { Chunks } from '../../src/flow.ts'
 import { copyImage } from '../../src/transfer/copy.ts'
 import type { TransferEvent } from '../../src/transfer/events.ts'
 import type { MemoryStore } from '../support/memory-store.ts'

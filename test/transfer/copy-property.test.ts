@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { DrayError } from '../../src/errors.ts'
-import type { Chunks } from '../../src/image-store.ts'
+import type { Chunks } from '../../src/flow.ts'
 import type { Descriptor } from '../../src/oci/descriptor.ts'
 import { copyImage } from '../../src/transfer/copy.ts'
 import type { MemoryStore } from '../support/memory-store.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DrayError, type ErrorCode } from '../../src/errors.ts'
-import type { Chunks } from '../../src/image-store.ts'
+import type { Chunks } from '../../src/flow.ts'
 import { readBlob } from '../../src/transfer/read-blob.ts'
 import { addBlob, bytesOf, instantSleep, settle, stores } from './images.ts'
 
