@@ -1,13 +1,21 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs'
-import module from 'node:module'
+'use strict'
+// CommonJS, like the built program in one file: Node starts it with half the work that modules would be.
+const { existsSync } = require('node:fs')
+const { enableCompileCache } = require('node:module')
+const { join } = require('node:path')
 
-const main = new URL('../dist/cli/main.js', import.meta.url)
-if (existsSync(main)) {
+const program = join(__dirname, '../dist/cli/main.cjs')
+const args = process.argv.slice(2)
+if (args.length === 1 && ['version', '--version', '-V'].includes(args[0])) {
+  // Whoever closes the pipe has read enough.
+  process.stdout.on('error', () => {})
+  process.stdout.write(`${require('../package.json').version}\n`)
+} else if (existsSync(program)) {
   // Node 22.1 and later keep compiled code between runs; older ones start a little slower.
-  module.enableCompileCache?.()
-  await (await import(main.href)).main()
+  enableCompileCache?.()
+  require(program).main()
 } else {
-  console.error('dray: the program is not built\nhint: npm ci && npm run build')
+  process.stderr.write('dray: the program is not built\nhint: npm ci && npm run build\n')
   process.exitCode = 1
 }

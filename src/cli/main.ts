@@ -5,15 +5,13 @@ import type { CliContext } from './context.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { errorLines } from './report-error.ts'
 import { openStdout, tolerateClosedPipe } from './stdout.ts'
-import { version } from './version.ts'
 
 /** Runs the program on this process's arguments and sets its exit code. */
 export async function main(): Promise<void> {
   const args = process.argv.slice(2)
   const context = processContext()
   try {
-    if (isVersionOnly(args)) await context.stdout.write(`${version}\n`)
-    else await runProgram(args, context)
+    await runProgram(args, context)
   } catch (error) {
     report(error, args, context)
   }
@@ -28,11 +26,6 @@ async function runProgram(args: readonly string[], context: CliContext): Promise
   } finally {
     if (help.length > 0) await context.stdout.write(help.join(''))
   }
-}
-
-/** `dray version` answers without loading anything; with options it is a command like others. */
-function isVersionOnly(args: readonly string[]): boolean {
-  return args.length === 1 && ['version', '--version', '-V'].includes(args[0] ?? '')
 }
 
 function report(error: unknown, args: readonly string[], context: CliContext): void {

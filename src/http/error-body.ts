@@ -1,10 +1,33 @@
-import { STATUS_CODES } from 'node:http'
 import type { HttpResponse } from './message.ts'
 
 /** What an error answer says, in one line, and the registry's own code where it has one. */
 export interface ErrorDescription {
   readonly message: string
   readonly code?: string | undefined
+}
+
+/** RFC 9110, section 15. `STATUS_CODES` of node:http has them too, but to import it costs as much as half a start. */
+const statusTexts: Readonly<Record<number, string>> = {
+  400: 'bad request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not found',
+  405: 'method not allowed',
+  406: 'not acceptable',
+  408: 'request timeout',
+  409: 'conflict',
+  411: 'length required',
+  413: 'payload too large',
+  415: 'unsupported media type',
+  416: 'range not satisfiable',
+  422: 'unprocessable entity',
+  429: 'too many requests',
+  500: 'internal server error',
+  501: 'not implemented',
+  502: 'bad gateway',
+  503: 'service unavailable',
+  504: 'gateway timeout',
+  507: 'insufficient storage',
 }
 
 const maxErrorBytes = 64 * 1024
@@ -21,7 +44,7 @@ export async function describeBody(response: HttpResponse): Promise<ErrorDescrip
 }
 
 function statusText(status: number): string {
-  return STATUS_CODES[status]?.toLowerCase() ?? `status ${status}`
+  return statusTexts[status] ?? `status ${status}`
 }
 
 async function readSome(response: HttpResponse): Promise<string> {

@@ -1,36 +1,55 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { startEmbeddedRegistry } from '../support/embedded-registry.ts'
 import { fixturePath } from '../support/fixtures.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 import { dray } from './dray.ts'
 
-/** Told of by Node's own hooks, so that a bundle cannot hide what it loads later. */
-const hooks = `
-import { registerHooks } from 'node:module'
-registerHooks({
-  load(url, context, next) {
-    if (url.startsWith('file:')) process.stderr.write('loaded ' + url.split('/').pop() + '\\n')
-    return next(url, context)
-  },
+/** Told by Node itself, so that a bundle cannot hide what it loads later: its own modules, and files by `require`. */
+const watch = `
+process.on('exit', () => {
+  const builtin = process.moduleLoadList.flatMap(name => (name.startsWith('NativeModule ') ? [name.slice(13)] : []))
+  const files = Object.keys(require.cache).map(path => path.split(/[\\\\/]/).pop())
+  require('node:fs').writeSync(2, '\\nloaded ' + JSON.stringify({ builtin, files }) + '\\n')
 })`
 
-/** The names of the files that a command loads, without the hashes that the bundler gives them. */
-async function loadedBy(...args: string[]): Promise<string[]> {
-  await using folder = await makeTempDir()
-  const file = join(folder.path, 'hooks.mjs')
-  await writeFile(file, hooks)
-  const { stderr } = await dray(args, { env: { NODE_OPTIONS: `--import=${file}` } })
-  return [...stderr.matchAll(/^loaded (.+?)(?:-[A-Z0-9]{8})?\.js$/gm)].map(match => match[1] ?? '')
+interface Loaded {
+  readonly builtin: readonly string[]
+  readonly files: readonly string[]
 }
 
-it('the version is printed without loading the command line or the network', async () => {
-  const loaded = await loadedBy('version')
-  expect(loaded).toContain('main')
-  expect(loaded.filter(name => name !== 'chunk')).toEqual(['dray', 'main'])
+/** What a command loads until it ends. */
+async function loadedBy(...args: string[]): Promise<Loaded> {
+  await using folder = await makeTempDir()
+  const file = join(folder.path, 'watch.cjs')
+  await writeFile(file, watch)
+  const { stderr, code } = await dray(args, { env: { NODE_OPTIONS: `--require=${file}` } })
+  expect(code).toBe(0)
+  return JSON.parse(/^loaded (.*)$/m.exec(stderr)?.[1] ?? '')
+}
+
+it('the version is printed without loading the program', async () => {
+  const { files, builtin } = await loadedBy('version')
+  expect(files).toContain('package.json')
+  expect(files).not.toContain('main.cjs')
+  expect(builtin).not.toContain('crypto')
 })
 
-it('a verb loads itself alone, and no network where there is no request', async () => {
-  const loaded = await loadedBy('digest', `oci:${fixturePath('hello')}:1.0`)
-  expect(loaded.filter(name => name !== 'chunk')).toEqual(['dray', 'main', 'program', 'digest', 'layout'])
+it('a verb on a folder loads nothing of the network', async () => {
+  const { files, builtin } = await loadedBy('digest', `oci:${fixturePath('hello')}:1.0`)
+  expect(files).toContain('main.cjs')
+  for (const name of ['http', 'https', 'http2', 'tls', 'zlib', 'worker_threads']) {
+    expect(builtin).not.toContain(name)
+  }
+})
+
+it('a request over plain HTTP loads nothing of TLS, HTTP/2 or fetch', async () => {
+  await using registry = await startEmbeddedRegistry()
+  await dray(['copy', '--quiet', `oci:${fixturePath('hello')}:1.0`, `${registry.host}/hello:1.0`])
+  const { builtin } = await loadedBy('digest', `${registry.host}/hello:1.0`)
+  expect(builtin).toContain('http')
+  for (const name of ['tls', 'http2', 'zlib', 'internal/deps/undici/undici', 'worker_threads']) {
+    expect(builtin).not.toContain(name)
+  }
 })
