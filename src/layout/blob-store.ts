@@ -1,28 +1,26 @@
 import { constants } from 'node:fs'
 import { link, lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { DrayError } from '../errors.ts'
 import { ifThere, onDisk, systemCode } from '../files/io-error.ts'
 import { makeFolder } from '../files/make-folder.ts'
+import { pourFile } from '../files/pour-file.ts'
 import { replaceFile } from '../files/replace-file.ts'
-import type { Chunks } from '../flow.ts'
-import { algorithmOf, type Digest, DigestCounter, hexOf } from '../oci/digest.ts'
-import { abortable } from './abortable.ts'
+import { type Chunks, flow } from '../flow.ts'
+import type { OpenContent } from '../image-store.ts'
+import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts'
+import { BlobWriter, type ExpectedBlob } from './blob-writer.ts'
+import { PartialFolder } from './partial-folder.ts'
+import { writeResumably } from './resumable-write.ts'
+import { throwIfAborted } from './until-aborted.ts'
 
-const readChunkBytes = 256 * 1024
-
-/** What a blob that is written must be. */
-export interface ExpectedBlob {
-  readonly digest: Digest
-  /** In bytes, where it is known; more is refused as soon as it comes. */
-  readonly size?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
+/** Blobs of so many bytes and more leave a part to go on with when their writing is broken off. */
+const resumableBytes = 1024 * 1024
 
 /** The first and last byte to read, both inclusive; the whole blob where left out. */
 export interface ByteRange {
   readonly start?: number | undefined
   readonly end?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -32,10 +30,12 @@ export interface ByteRange {
 export class BlobStore {
   readonly #dir: string
   readonly #name: string
+  readonly #partials: PartialFolder
 
   constructor(dir: string, name: string) {
     this.#dir = dir
     this.#name = name
+    this.#partials = new PartialFolder(dir)
   }
 
   /** The size of a blob in bytes, or undefined where it is absent. */
@@ -46,33 +46,41 @@ export class BlobStore {
   }
 
   /**
-   * The bytes of a blob as they are on disk, not verified. The file is opened when the iteration starts.
-   * @throws DrayError `NOT_FOUND`, `IO`
+   * The bytes of a blob as they are on disk, not verified. The file is opened when they begin to flow.
+   * @throws DrayError `NOT_FOUND`, `ABORTED`, `IO`
    */
-  async *read(digest: Digest, range: ByteRange = {}): Chunks {
+  read(digest: Digest, { start, end, signal }: ByteRange = {}): Chunks {
     const path = this.#path(digest)
-    const file = await onDisk(path, open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)))
-    const { start = 0, end = Number.POSITIVE_INFINITY } = range
-    yield* file.createReadStream({ start, end, highWaterMark: readChunkBytes })
+    return flow(async take => {
+      await using file = await onDisk(path, open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)))
+      const takeOne = (piece: Uint8Array) => {
+        throwIfAborted(signal)
+        return take(piece)
+      }
+      await pourFile(file, takeOne, { path, start, end })
+    })
   }
 
   /**
-   * Stores content under its digest, hashing it as it passes; a failed write leaves nothing. Returns the size in bytes.
+   * Stores content under its digest, hashing it as it passes. A failed write leaves nothing, but of a large blob what
+   * came so far, with which the next write goes on (see `PartialFolder`).
    * @throws DrayError `INTEGRITY` for other content, `ABORTED`, `IO`, and what the content throws
    */
-  async write(chunks: Chunks, expected: ExpectedBlob): Promise<number> {
-    const path = this.#path(expected.digest)
-    const counter = new DigestCounter(algorithmOf(expected.digest))
+  async write(expected: ExpectedBlob, open: OpenContent): Promise<void> {
+    const { digest, size } = expected
+    const path = this.#path(digest)
+    const name = `${this.#name}: blob ${digest}`
     await makeFolder(dirname(path))
+    if (size !== undefined && size >= resumableBytes) {
+      const isThere = async () => (await this.size(digest)) === size
+      await writeResumably({ ...expected, size, name, folder: this.#partials, path, isThere }, open)
+      return
+    }
     await replaceFile(path, async file => {
-      for await (const chunk of abortable(chunks, expected.signal)) {
-        counter.add(chunk)
-        if (counter.bytes > (expected.size ?? counter.bytes)) break
-        await onDisk(path, file.appendFile(chunk))
-      }
-      this.#check(counter, expected)
+      const writer = new BlobWriter({ path, file }, expected, name)
+      await writer.append(await open(0))
+      writer.check()
     })
-    return counter.bytes
   }
 
   /**
@@ -103,7 +111,7 @@ export class BlobStore {
       await link(from.#path(digest), path)
     } catch (error) {
       if (systemCode(error) === 'EEXIST') return
-      await this.write(from.read(digest), { digest })
+      await this.write({ digest }, async start => from.read(digest, { start }))
     }
   }
 
@@ -115,15 +123,5 @@ export class BlobStore {
 
   #path(digest: Digest): string {
     return join(this.#dir, 'blobs', algorithmOf(digest), hexOf(digest))
-  }
-
-  #check(counter: DigestCounter, { digest, size }: ExpectedBlob): void {
-    const name = `${this.#name}: blob ${digest}`
-    if (size !== undefined && counter.bytes !== size) {
-      const found = counter.bytes > size ? 'more' : `${counter.bytes} bytes`
-      throw new DrayError('INTEGRITY', `${name}: ${found} came instead of ${size} bytes`)
-    }
-    const found = counter.digest()
-    if (found !== digest) throw new DrayError('INTEGRITY', `${name}: the content has digest ${found}`)
   }
 }

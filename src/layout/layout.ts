@@ -16,7 +16,6 @@ import { verified } from '../oci/content.ts'
 import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
 import { childManifests, descriptorOf, type Manifest } from '../oci/manifest.ts'
-import { abortable } from './abortable.ts'
 import { BlobStore } from './blob-store.ts'
 import { checkRefName, type IndexEntry, listManifest, refNameOf, removeTag } from './index-entries.ts'
 import { IndexFile } from './index-file.ts'
@@ -47,6 +46,7 @@ export async function openLayout(dir: string, options: OpenLayoutOptions = {}): 
 /** An OCI image layout directory as an image store. Tags are the entries' `org.opencontainers.image.ref.name`. */
 export class Layout implements ImageSource, ImageDestination {
   readonly name: string
+  readonly verifiesBlobs = true
   readonly dir: string
   /** The blobs, for those who bring content of their own; `create` comes before a write. */
   readonly blobs: BlobStore
@@ -106,7 +106,7 @@ export class Layout implements ImageSource, ImageDestination {
   async getBlob(descriptor: Descriptor, range?: BlobRange): Promise<Chunks> {
     const { digest } = descriptor
     if ((await this.blobs.size(digest)) === undefined) throw this.#missing(digest)
-    if (range !== undefined) return abortable(this.blobs.read(digest, range), range.signal)
+    if (range !== undefined) return this.blobs.read(digest, range)
     return verified(this.blobs.read(digest), descriptor, `${this.name}: blob ${digest}`)
   }
 
@@ -122,7 +122,7 @@ export class Layout implements ImageSource, ImageDestination {
     if (await this.hasBlob(descriptor)) return 'present'
     await this.create()
     const { digest, size } = descriptor
-    await this.blobs.write(await open(), { digest, size, signal: options.signal })
+    await this.blobs.write({ digest, size, signal: options.signal }, open)
     return 'copied'
   }
 
@@ -135,7 +135,7 @@ export class Layout implements ImageSource, ImageDestination {
     tags?.forEach(checkRefName)
     await this.create()
     const { digest, bytes } = manifest
-    await this.blobs.write(only(bytes), { digest, size: bytes.length })
+    await this.blobs.write({ digest, size: bytes.length }, async start => only(bytes.subarray(start)))
     const listed = tags ?? (manifest.content.subject === undefined ? undefined : [])
     if (listed === undefined) return
     await this.#index.update(async entries =>

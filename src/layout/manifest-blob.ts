@@ -2,7 +2,8 @@ import { DrayError, isDrayError } from '../errors.ts'
 import { collect } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
-import { descriptorOf, type Manifest, maxManifestBytes, parseManifest } from '../oci/manifest.ts'
+import { descriptorOf, type Manifest, maxManifestBytes } from '../oci/manifest.ts'
+import { parseManifest } from '../oci/parse-manifest.ts'
 import type { BlobStore } from './blob-store.ts'
 
 /** A blob that is to be read as a manifest. */
