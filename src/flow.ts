@@ -27,6 +27,41 @@ export function flow(pourOut: (take: Take) => Promise<void>): Flow {
   return { pour: pourOut, [Symbol.asyncIterator]: () => iterate(pourOut) }
 }
 
+/** The same content; `onFault` is told what it fails with by itself, and not what its taker throws into it. */
+export function watched(chunks: Chunks, onFault: (error: unknown) => void): Flow {
+  return flow(async take => {
+    let isRefused = false
+    const refuse = (error: unknown): never => {
+      isRefused = true
+      throw error
+    }
+    try {
+      await pour(chunks, piece => {
+        try {
+          return take(piece)?.catch(refuse)
+        } catch (error) {
+          return refuse(error)
+        }
+      })
+    } catch (error) {
+      if (!isRefused) onFault(error)
+      throw error
+    }
+  })
+}
+
+/** Content without its first bytes. */
+export function skip(chunks: Chunks, bytes: number): Flow {
+  return flow(async take => {
+    let left = bytes
+    await pour(chunks, piece => {
+      const skipped = Math.min(left, piece.length)
+      left -= skipped
+      return skipped === piece.length ? undefined : take(piece.subarray(skipped))
+    })
+  })
+}
+
 function isFlow(chunks: Chunks): chunks is Flow {
   return 'pour' in chunks
 }

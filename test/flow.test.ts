@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Flow, flow, pour } from '../src/flow.ts'
+import { type Chunks, type Flow, flow, pour, skip, watched } from '../src/flow.ts'
 
 /** Hands the texts over in one piece of memory that is used again for each. */
 function reused(...texts: readonly string[]): Flow & { readonly taken: string[]; isOver: boolean } {
@@ -85,5 +85,70 @@ describe('content that is iterated', () => {
     }
     await pour(iterated(), async piece => seen.push(Buffer.from(piece).toString()))
     expect(seen).toEqual(['one', 'two'])
+  })
+})
+
+async function* breaking(error: Error): Chunks {
+  yield Buffer.from('one')
+  throw error
+}
+
+describe('content that is watched', () => {
+  const broken = new Error('the line broke')
+
+  it.each([
+    ['iterated', () => breaking(broken)],
+    ['flowing', () => flow(take => pour(breaking(broken), take))],
+  ])('tells what it fails with, and fails with it: %s', async (_, content) => {
+    const told: unknown[] = []
+    const seen: string[] = []
+    const take = (piece: Uint8Array) => {
+      seen.push(Buffer.from(piece).toString())
+      return undefined
+    }
+    await expect(
+      pour(
+        watched(content(), error => told.push(error)),
+        take,
+      ),
+    ).rejects.toBe(broken)
+    expect({ told, seen }).toEqual({ told: [broken], seen: ['one'] })
+  })
+
+  it.each([
+    [
+      'throws',
+      () => () => {
+        throw broken
+      },
+    ],
+    ['rejects with', () => () => Promise.reject(broken)],
+  ])('does not tell what its taker %s', async (_, taker) => {
+    const told: unknown[] = []
+    const content = watched(reused('one', 'two'), error => told.push(error))
+    await expect(pour(content, taker())).rejects.toBe(broken)
+    expect(told).toEqual([])
+  })
+
+  it('does not tell that its reader has left', async () => {
+    const told: unknown[] = []
+    for await (const _ of watched(reused('one', 'two'), error => told.push(error))) break
+    expect(told).toEqual([])
+  })
+})
+
+describe('content without its first bytes', () => {
+  it.each([
+    [0, 'onetwothree'],
+    [2, 'etwothree'],
+    [3, 'twothree'],
+    [4, 'wothree'],
+    [11, ''],
+    [99, ''],
+  ])('leaves out %i of them, however the pieces lie', async (bytes, rest) => {
+    const pieces: Uint8Array[] = []
+    for await (const piece of skip(reused('one', 'two', 'three'), bytes)) pieces.push(piece)
+    expect(Buffer.concat(pieces).toString()).toBe(rest)
+    expect(pieces.every(({ length }) => length > 0)).toBe(true)
   })
 })

@@ -1,2 +1,3 @@
-// Stands in for node:http2 in the built program: undici loads it, and TLS with it, for a protocol that is not spoken here.
+// Stands in, in the built program, for modules of Node's that packages load for something which is not used here: undici
+// HTTP/2 (and TLS with it), and commander the starting of other programs.
 module.exports = { constants: {} }

@@ -1,8 +1,10 @@
+import type { Chunks } from '../flow.ts'
+
 /** A body that is read while it is sent; it can be opened again when a request has to be repeated. */
 export interface StreamBody {
   /** In bytes; sent as Content-Length. */
   readonly length: number
-  readonly open: () => Promise<AsyncIterable<Uint8Array>>
+  readonly open: () => Promise<Chunks>
 }
 
 /** A request as the layers of this folder pass it on. */
@@ -16,6 +18,8 @@ export interface HttpRequest {
   readonly scopes?: readonly string[] | undefined
   /** True when the answer must be had with the stored credential, never anonymously (a login's check). */
   readonly requireCredential?: boolean
+  /** Its body, or that of the answer, may be large; a stream always may. */
+  readonly isBulk?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -26,7 +30,7 @@ export interface HttpResponse {
   /** Where the answer came from, after redirects. */
   readonly url: URL
   /** Must be read to its end, left early by `return`, or given up with `discard`. */
-  readonly body: AsyncIterable<Uint8Array>
+  readonly body: Chunks
   /** Gives the body up, so that its connection is free again. */
   discard(): Promise<void>
 }

@@ -53,28 +53,42 @@ const explanations: Readonly<Record<string, Explanation>> = {
   EHOSTUNREACH: { fault: 'unreachable', why: 'the host cannot be reached' },
   ENETUNREACH: { fault: 'unreachable', why: 'the network cannot be reached' },
   ETIMEDOUT: { fault: 'timeout', why: 'the connection timed out' },
-  UND_ERR_CONNECT_TIMEOUT: {
+  CONNECT_TIMEOUT: {
     fault: 'timeout',
     why: 'connecting took too long',
     hint: 'check the network and proxy, or raise --timeout',
   },
-  UND_ERR_HEADERS_TIMEOUT: {
+  ANSWER_TIMEOUT: {
     fault: 'timeout',
     why: 'no answer came in time',
     hint: 'raise --timeout if the registry is slow',
   },
-  UND_ERR_BODY_TIMEOUT: {
+  BODY_TIMEOUT: {
     fault: 'timeout',
     why: 'the answer stalled',
     hint: 'raise --timeout if the connection is slow',
   },
-  UND_ERR_SOCKET: { fault: 'broken', why: 'the other side closed the connection' },
+  UPLOAD_TIMEOUT: {
+    fault: 'timeout',
+    why: 'the upload stalled',
+    hint: 'raise --timeout if the connection is slow',
+  },
+  CONNECTION_CLOSED: { fault: 'broken', why: 'the other side closed the connection' },
   ECONNRESET: { fault: 'broken', why: 'the connection was reset' },
   EPIPE: { fault: 'broken', why: 'the connection broke' },
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: { fault: 'broken', why: 'the answer ended early' },
-  HPE_INVALID_EOF_STATE: { fault: 'broken', why: 'the answer ended early' },
+  ENDED_EARLY: { fault: 'broken', why: 'the answer ended early' },
   CERT_HAS_EXPIRED: { fault: 'refused-tls', why: 'its certificate has expired' },
   ERR_TLS_CERT_ALTNAME_INVALID: { fault: 'refused-tls', why: 'its certificate is for another name' },
+}
+
+/** The names that undici has for what is explained above. */
+const synonyms: Readonly<Record<string, string>> = {
+  UND_ERR_CONNECT_TIMEOUT: 'CONNECT_TIMEOUT',
+  UND_ERR_HEADERS_TIMEOUT: 'ANSWER_TIMEOUT',
+  UND_ERR_BODY_TIMEOUT: 'BODY_TIMEOUT',
+  UND_ERR_SOCKET: 'CONNECTION_CLOSED',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'ENDED_EARLY',
+  HPE_INVALID_EOF_STATE: 'ENDED_EARLY',
 }
 
 const unknownAuthority = new Set([
@@ -85,8 +99,8 @@ const unknownAuthority = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ])
 
-/** undici's codes for what it will not send: a header that is malformed, or one that only it may set. */
-const unsendable = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
+/** What will not be sent: a header that is malformed, or (by undici) one that only it may set. */
+const unsendable = new Set(['UNSENDABLE', 'UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
 
 /**
  * Turns whatever the transport threw into an error that names the host and says why; `USAGE` for a request that cannot
@@ -119,11 +133,12 @@ function explain(error: unknown): Explanation {
       hint: 'use --plain-http if it is a plain HTTP registry',
     }
   }
-  const known = explanations[code]
+  const known = explanations[synonyms[code] ?? code]
   if (known !== undefined) return known
   if (code.startsWith('ERR_SSL') || code === 'EPROTO' || code.startsWith('CERT_')) {
     return { fault: 'refused-tls', why: `TLS failed: ${text}` }
   }
+  if (code === 'MALFORMED_ANSWER') return { fault: 'broken', why: `it answers in malformed HTTP: ${text}` }
   // undici's parser does not always set its code.
   if (code.startsWith('HPE_') || /\bExpected HTTP\//.test(text)) {
     return { fault: 'unreachable', why: 'it does not answer in HTTP', hint: 'is it a registry?' }

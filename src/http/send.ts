@@ -1,19 +1,9 @@
 import type { Readable } from 'node:stream'
-import type { Agent, Dispatcher } from 'undici'
+import type { Agent, buildConnector, Dispatcher } from 'undici'
 import { DrayError } from '../errors.ts'
 import { type HttpRequest, type HttpResponse, headersFrom, isStreamBody, type Send } from './message.ts'
 import { aborted, networkError } from './network-error.ts'
-
-/** How the other side is to be trusted, and how it is to trust us. */
-export interface TlsSettings {
-  /** Certificates in PEM that are trusted beside the usual roots. */
-  readonly ca?: readonly string[] | undefined
-  /** A client certificate and its key, in PEM. */
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
-  /** Accepts any certificate. */
-  readonly insecure?: boolean | undefined
-}
+import { type TlsOptions, type TlsSettings, tlsOptions } from './tls.ts'
 
 /** URLs of proxies, and a list of hosts that are reached without one, as the usual environment variables give them. */
 export interface ProxySettings {
@@ -47,19 +37,48 @@ const defaultTimeoutMs = 60_000
 /** Unless told otherwise: a registry may take minutes to put a large blob in its place before it answers. */
 const uploadTimeoutMs = 300_000
 
-/** Sends requests with undici, which is loaded when the first one goes out. One transport holds one pool of connections. */
+/**
+ * Sends requests with undici, and what is large over a wire of its own where no proxy is in between; either is loaded when
+ * the first such request goes out. One transport holds one pool of connections of each.
+ */
 export function createTransport(options: TransportOptions = {}): Transport {
-  let opening: Promise<OpenTransport> | undefined
-  const open = () => {
-    opening ??= openDispatcher(options)
-    return opening
-  }
+  const tls = once(() => tlsOptions(options.tls ?? {}))
+  const openUndici = once(() => openDispatcher(options, tls))
+  const openWire = once(async () => {
+    const { createWire } = await import('./wire/wire.ts')
+    return createWire({
+      tls,
+      connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+      timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+      uploadTimeoutMs: options.timeoutMs ?? uploadTimeoutMs,
+      signal: options.signal,
+    })
+  })
+  const isBulk = ({ isBulk = false, body }: HttpRequest) => isBulk || isStreamBody(body)
   return {
-    send: async request => exchange(await open(), request, options),
+    send: async request =>
+      isBulk(request) && !isProxied(request.url.protocol, options.proxy)
+        ? (await openWire()).send(request)
+        : exchange(await openUndici(), request, options),
     close: async () => {
-      if (opening !== undefined) await (await opening).dispatcher.destroy()
+      ;(await openWire.opened())?.close()
+      await (await openUndici.opened())?.dispatcher.destroy()
     },
   }
+}
+
+/** Makes something when it is first wanted, and only once. */
+function once<Value>(make: () => Promise<Value>) {
+  let made: Promise<Value> | undefined
+  const get = () => {
+    made ??= make()
+    return made
+  }
+  return Object.assign(get, { opened: () => made })
+}
+
+function isProxied(protocol: string, proxy: ProxySettings = {}): boolean {
+  return (protocol === 'https:' ? proxy.https : proxy.http) !== undefined
 }
 
 /** The part of a Dispatcher that is used here. */
@@ -70,8 +89,11 @@ interface OpenTransport {
   readonly request: (options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
 }
 
-async function openDispatcher(options: TransportOptions): Promise<OpenTransport> {
-  const dispatcher = await createDispatcher(options)
+async function openDispatcher(
+  options: TransportOptions,
+  tls: () => Promise<TlsOptions>,
+): Promise<OpenTransport> {
+  const dispatcher = await createDispatcher(options, tls)
   // undici has no types for its parts, which take a third of the time that the whole takes to load.
   // @ts-expect-error
   const part: RequestPart = await import('undici/lib/api/api-request.js')
@@ -82,20 +104,22 @@ interface RequestPart {
   readonly default: (this: Dispatch, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
 }
 
-async function createDispatcher(options: TransportOptions): Promise<Dispatch> {
+async function createDispatcher(
+  options: TransportOptions,
+  tls: () => Promise<TlsOptions>,
+): Promise<Dispatch> {
   const { proxy } = options
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
-  const connect = {
-    timeout: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
-    ...(await tlsOptions(options.tls ?? {})),
-  }
-  const settings = { connect, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
+  const timeout = options.connectTimeoutMs ?? defaultConnectTimeoutMs
+  const settings = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
   // @ts-expect-error
   const part: { default: typeof Agent } = await import('undici/lib/dispatcher/agent.js')
-  const direct = new part.default(settings)
+  const direct = new part.default({ ...settings, connect: await connector(timeout, tls) })
   if (proxy?.http === undefined && proxy?.https === undefined) return direct
-  const { default: undici } = await import('undici')
-  const proxied = new undici.EnvHttpProxyAgent({
+  // By a name that no bundler sees through: the whole of undici would be half of the program, which seldom needs it.
+  const name = 'undici'
+  const { EnvHttpProxyAgent }: typeof import('undici') = await import(name)
+  const proxied = new EnvHttpProxyAgent({
     ...settings,
     // What is left out undici would take from the environment.
     httpProxy: proxyUrl(proxy.http, 'HTTP_PROXY'),
@@ -103,17 +127,32 @@ async function createDispatcher(options: TransportOptions): Promise<Dispatch> {
     noProxy: proxy.no ?? '',
     // Many proxies open tunnels to port 443 only; what is plain HTTP they forward.
     proxyTunnel: false,
-    requestTls: connect,
+    connect: { timeout, ...(await tls()) },
+    requestTls: { timeout, ...(await tls()) },
   })
   return byScheme(direct, proxied, proxy)
 }
 
+/** Certificates are looked at when the first connection over TLS is opened. */
+async function connector(timeout: number, tls: () => Promise<TlsOptions>): Promise<buildConnector.connector> {
+  // @ts-expect-error
+  const part: { default: typeof buildConnector } = await import('undici/lib/core/connect.js')
+  const plain = part.default({ timeout })
+  const secure = once(async () => part.default({ timeout, ...(await tls()) }))
+  return (options, callback) => {
+    if (options.protocol !== 'https:') return plain(options, callback)
+    secure().then(
+      connect => connect(options, callback),
+      error => callback(error, null),
+    )
+  }
+}
+
 /** undici would send https through the proxy for http where https has none of its own; curl and others do not. */
 function byScheme(direct: Dispatch, proxied: Dispatch, proxy: ProxySettings): Dispatch {
-  const isProxied = (origin: string) => (origin.startsWith('https:') ? proxy.https : proxy.http) !== undefined
+  const dispatcherOf = (origin: string) => (isProxied(new URL(origin).protocol, proxy) ? proxied : direct)
   return {
-    dispatch: (options, handler) =>
-      (isProxied(String(options.origin)) ? proxied : direct).dispatch(options, handler),
+    dispatch: (options, handler) => dispatcherOf(String(options.origin)).dispatch(options, handler),
     destroy: async () => {
       await Promise.all([direct.destroy(), proxied.destroy()])
     },
@@ -126,22 +165,6 @@ function proxyUrl(text: string | undefined, name: string): string {
   const url = text.includes('://') ? text : `http://${text}`
   if (/^(https?|socks5?):/i.test(url) && URL.canParse(url)) return url
   throw new DrayError('USAGE', `${name} is not the URL of a proxy`, { hint: 'for example http://host:3128' })
-}
-
-async function tlsOptions({ ca, cert, key, insecure }: TlsSettings) {
-  return {
-    ...(ca === undefined || ca.length === 0 ? {} : { ca: [...(await usualRoots()), ...ca] }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(insecure ? { rejectUnauthorized: false } : {}),
-  }
-}
-
-/** What Node trusts by itself; only newer versions (22.15, 23.10) can list that with the user's additions. */
-async function usualRoots(): Promise<readonly string[]> {
-  const tls = await import('node:tls')
-  const { getCACertificates, rootCertificates = [] }: Partial<typeof tls> = tls
-  return getCACertificates?.('default') ?? rootCertificates
 }
 
 async function exchange(

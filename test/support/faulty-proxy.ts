@@ -16,6 +16,10 @@ export type Fault =
   | { readonly kind: 'cut'; readonly afterBytes: number }
   /** The connection breaks when so many bytes of the request were passed on. */
   | { readonly kind: 'cut-upload'; readonly afterBytes: number }
+  /** Nothing more of the request is passed on after so many bytes, but the connection stays. */
+  | { readonly kind: 'stall-upload'; readonly afterBytes: number }
+  /** One byte of the request is passed on as another. */
+  | { readonly kind: 'corrupt-upload'; readonly atByte: number }
   /** Nothing more comes after so many bytes, but the connection stays. */
   | { readonly kind: 'stall'; readonly afterBytes: number }
   /** The answer ends in good order after so many bytes, without a `Content-Length`. */
@@ -37,6 +41,9 @@ export interface ProxiedRequest {
   readonly method: string
   readonly path: string
   readonly headers: IncomingMessage['headers']
+  /** When it came and when its answer began, in milliseconds on the clock of `performance.now`. */
+  readonly cameAt: number
+  answeredAt?: number
   /** 0 until there is an answer. */
   status: number
   /** Bytes of the request's body that came, and of the answer's body that were sent. */
@@ -47,7 +54,8 @@ export interface ProxiedRequest {
 export interface FaultyProxy extends AsyncDisposable {
   readonly url: string
   readonly host: string
-  readonly requests: readonly ProxiedRequest[]
+  /** Those that came so far; a test may forget them. */
+  readonly requests: ProxiedRequest[]
   /** The first rule that fits a request and is not used up spoils it. */
   spoil(rule: FaultRule): void
   stop(): Promise<void>
@@ -75,6 +83,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
       method,
       path,
       headers,
+      cameAt: performance.now(),
       status: 0,
       received: 0,
       sent: 0,
@@ -115,6 +124,7 @@ async function serve(exchange: Exchange): Promise<void> {
   } else if (fault?.kind === 'answer') {
     for await (const chunk of exchange.message) seen.received += chunk.length
     seen.status = fault.status
+    seen.answeredAt = performance.now()
     seen.sent = Buffer.byteLength(fault.body ?? '')
     response.writeHead(fault.status, fault.headers).end(fault.body)
   } else {
@@ -133,15 +143,22 @@ function passRequest({ target, message, response, seen, fault }: Exchange): Prom
     onward.on('response', resolve)
     onward.on('error', reject)
     response.on('close', () => onward.destroy())
-    const limit = fault?.kind === 'cut-upload' ? fault.afterBytes : Number.POSITIVE_INFINITY
+    const limit = requestLimit(fault)
+    const cutNow = () => {
+      if (seen.received >= limit && fault?.kind === 'cut-upload') throw new Error('cut')
+    }
     const passBody = async () => {
       for await (const chunk of message) {
-        const piece: Buffer = chunk.subarray(0, limit - seen.received)
+        cutNow()
+        // What is not passed on is read all the same: otherwise it would not be seen when the client goes away.
+        if (seen.received >= limit) continue
+        const bad = fault?.kind === 'corrupt-upload' ? fault.atByte - seen.received : -1
+        const piece = flipped(chunk.subarray(0, limit - seen.received), bad)
         seen.received += piece.length
         await write(onward, piece)
-        if (seen.received >= limit) throw new Error('cut')
+        cutNow()
       }
-      onward.end()
+      if (seen.received < limit) onward.end()
     }
     passBody().catch(reject)
   })
@@ -149,20 +166,33 @@ function passRequest({ target, message, response, seen, fault }: Exchange): Prom
 
 async function passAnswer(answer: IncomingMessage, { response, seen, fault }: Exchange): Promise<void> {
   seen.status = answer.statusCode ?? 0
+  seen.answeredAt = performance.now()
   const own = ['connection', 'keep-alive', ...(fault?.kind === 'truncate' ? ['content-length'] : [])]
   response.writeHead(seen.status, answer.statusMessage, pairs(answer.rawHeaders, own))
   response.flushHeaders()
   const limit = answerLimit(fault)
   for await (const chunk of answer) {
-    const piece = Buffer.from(chunk.subarray(0, limit - seen.sent))
     const bad = fault?.kind === 'corrupt' ? fault.atByte - seen.sent : -1
-    if (bad >= 0 && bad < piece.length) piece.writeUInt8(piece.readUInt8(bad) ^ 0xff, bad)
+    const piece = flipped(chunk.subarray(0, limit - seen.sent), bad)
     await write(response, piece)
     seen.sent += piece.length
     if (seen.sent >= limit) break
   }
   if (fault?.kind === 'cut') response.destroy()
   else if (fault?.kind !== 'stall') response.end()
+}
+
+/** A copy with one byte changed, if it is in there. */
+function flipped(bytes: Uint8Array, at: number): Buffer {
+  const copy = Buffer.from(bytes)
+  if (at >= 0 && at < copy.length) copy.writeUInt8(copy.readUInt8(at) ^ 0xff, at)
+  return copy
+}
+
+/** After how many bytes of the request the fault comes. */
+function requestLimit(fault: Fault | undefined): number {
+  const endsEarly = fault?.kind === 'cut-upload' || fault?.kind === 'stall-upload'
+  return endsEarly ? fault.afterBytes : Number.POSITIVE_INFINITY
 }
 
 /** After how many bytes of the answer the fault comes. */

@@ -7,7 +7,8 @@ import tar from 'tar-stream'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../src/oci/config.ts'
 import { digestOf } from '../../src/oci/digest.ts'
-import { childBlobs, childManifests, type Manifest, parseManifest } from '../../src/oci/manifest.ts'
+import { childBlobs, childManifests, type Manifest } from '../../src/oci/manifest.ts'
+import { parseManifest } from '../../src/oci/parse-manifest.ts'
 import { formatPlatform } from '../../src/oci/platform.ts'
 import {
   type FixtureLayout,

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Descriptor, descriptorSchema } from '../../src/oci/descriptor.ts'
 import { type Digest, hexOf } from '../../src/oci/digest.ts'
-import { type Manifest, parseManifest } from '../../src/oci/manifest.ts'
+import type { Manifest } from '../../src/oci/manifest.ts'
+import { parseManifest } from '../../src/oci/parse-manifest.ts'
 import { projectFolder } from './run.ts'
 
 /** A path in the project's `fixtures/`: `fixturePath('hello')`. */

@@ -47,6 +47,12 @@ export class MemoryStore implements ImageSource, ImageDestination {
   mostRunningPuts = 0
   /** How long the pieces are that blobs are read in, in bytes. */
   chunkBytes = 1024
+  /** As Docker Hub: to read a manifest costs the user something. */
+  metersReads = false
+  /** As a layout: it checks what it is given. */
+  verifiesBlobs = false
+  /** As a registry: a manifest comes with the answer to what its tag stands for. See {@link readsAtOnce}. */
+  readManifest?: (reference: TagOrDigest) => Promise<Manifest>
 
   constructor(name: string) {
     this.name = name
@@ -55,6 +61,14 @@ export class MemoryStore implements ImageSource, ImageDestination {
   async resolve(reference: TagOrDigest): Promise<Descriptor> {
     await this.#asked(`resolve ${reference}`)
     return descriptorOf(this.#manifest(isDigest(reference) ? reference : this.tags.get(reference), reference))
+  }
+
+  /** Lets manifests be read by their tag. */
+  readsAtOnce(): void {
+    this.readManifest = async reference => {
+      await this.#asked(`readManifest ${reference}`)
+      return this.#manifest(isDigest(reference) ? reference : this.tags.get(reference), reference)
+    }
   }
 
   async getManifest({ digest }: Descriptor): Promise<Manifest> {
@@ -122,6 +136,7 @@ export class MemoryStore implements ImageSource, ImageDestination {
   ): Promise<PutBlobResult> {
     const { digest, size } = descriptor
     const mounted = mountFrom instanceof MemoryStore ? mountFrom.blobs.get(digest) : undefined
+    if (mounted === undefined && this.blobs.has(digest)) return 'present'
     const bytes = mounted ?? (await collect(await open(), size, digest))
     if (digestOf(bytes, algorithmOf(digest)) !== digest) throw new Error(`${digest}: other bytes were put`)
     this.blobs.set(digest, bytes)

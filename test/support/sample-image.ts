@@ -2,8 +2,9 @@ import type { Chunks } from '../../src/flow.ts'
 import type { ImageDestination } from '../../src/image-store.ts'
 import type { Descriptor } from '../../src/oci/descriptor.ts'
 import { type DigestAlgorithm, digestOf } from '../../src/oci/digest.ts'
-import { descriptorOf, type Manifest, parseManifest } from '../../src/oci/manifest.ts'
+import { descriptorOf, type Manifest } from '../../src/oci/manifest.ts'
 import { mediaTypes } from '../../src/oci/media-types.ts'
+import { parseManifest } from '../../src/oci/parse-manifest.ts'
 
 /** Bytes beside the descriptor that is right for them. */
 export interface SampleBlob {

@@ -1,0 +1,59 @@
+import { MalformedAnswer, parseHead, type ResponseHead } from './head.ts'
+import { LineReader } from './line-reader.ts'
+
+/** The longest head that is read, in bytes. */
+const maxHeadBytes = 64 * 1024
+
+const protocol = 'HTTP/1.'
+
+/** Gathers the head of an answer, in whatever pieces it comes. */
+export class HeadReader {
+  readonly #method: string
+  readonly #lines = new LineReader({ what: 'its head', maxBytes: maxHeadBytes })
+  #head: string[] = []
+  /** What comes begins as HTTP/1 does. */
+  #isHttp = false
+
+  /** @param method of the request that is answered */
+  constructor(method: string) {
+    this.#method = method
+  }
+
+  /**
+   * Takes `input`; once the head is whole, gives it and what of `input` comes after it. Heads that only say that the
+   * answer is still to come (RFC 9110, section 15.2) are passed over.
+   * @throws MalformedAnswer
+   */
+  read(input: Uint8Array): { readonly head: ResponseHead; readonly rest: Uint8Array } | undefined {
+    let at = 0
+    while (at < input.length) {
+      const { line, next } = this.#lines.read(input, at)
+      at = next
+      if (!this.#isHttp) this.#checkStart(line ?? this.#lines.part)
+      if (line === '') {
+        const head = this.#parse()
+        if (head.status >= 200) return { head, rest: input.subarray(at) }
+      } else if (line !== undefined) {
+        this.#head.push(line)
+      }
+    }
+    return undefined
+  }
+
+  /** A server of another kind may have said all that it will say before it hears more. */
+  #checkStart(text: string): void {
+    const start = text.slice(0, protocol.length)
+    if (!protocol.startsWith(start))
+      throw new MalformedAnswer(`it begins with ${JSON.stringify(text.slice(0, 80))}`)
+    this.#isHttp = start === protocol
+  }
+
+  #parse(): ResponseHead {
+    const head = parseHead(this.#head.join('\r\n'), this.#method)
+    if (head.status === 101) throw new MalformedAnswer('it switches to another protocol')
+    this.#head = []
+    this.#isHttp = false
+    this.#lines.restart()
+    return head
+  }
+}

@@ -1,0 +1,142 @@
+import { DrayError } from '../../errors.ts'
+import { type HttpRequest, isStreamBody, type Send } from '../message.ts'
+import { aborted, NetworkError, networkError } from '../network-error.ts'
+import type { TlsOptions } from '../tls.ts'
+import { type Connection, connect } from './connection.ts'
+import { Exchange } from './exchange.ts'
+
+export interface WireOptions {
+  readonly connectTimeoutMs: number
+  /** Bounds the wait for an answer and each wait for a body to go on, in milliseconds. */
+  readonly timeoutMs: number
+  /** Bounds the wait for the answer to an upload, in milliseconds. */
+  readonly uploadTimeoutMs: number
+  readonly tls: () => Promise<TlsOptions>
+  /** Ends every request that has no signal of its own. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A Send for bodies of any size. */
+export interface Wire {
+  readonly send: Send
+  /** Closes every connection; what is still under way ends with `ABORTED`. */
+  close(): void
+}
+
+/** Some servers close what has been idle for five seconds. */
+const maxIdleMs = 4_000
+
+/**
+ * HTTP/1.1 for what is large (RFC 9112): bodies go from socket to taker, and from source to socket, in memory that is
+ * used again, with no stream and no promise for each piece. Connections are kept and used again.
+ */
+export function createWire(options: WireOptions): Wire {
+  const idle = new IdleConnections()
+  const underWay = new Set<Exchange>()
+  /** What was agreed upon with an origin over TLS. */
+  const sessions = new Map<string, Buffer>()
+  let isClosed = false
+  return {
+    send: async request => {
+      const signal = request.signal ?? options.signal
+      if (signal?.aborted) throw aborted(signal)
+      if (isClosed) throw closed()
+      const kept = idle.take(request.url.origin)
+      if (kept === undefined) return exchange(await open(request.url, signal), request, signal).run()
+      const first = exchange(kept, request, signal)
+      try {
+        return await first.run()
+      } catch (error) {
+        // RFC 9112, section 9.3.1: the other side may have closed it while nobody used it.
+        const isStale = error instanceof NetworkError && error.fault === 'broken' && !first.hasBegun
+        if (!isStale || request.method !== 'GET') throw error
+        return exchange(await open(request.url, signal), request, signal).run()
+      }
+    },
+    close: () => {
+      isClosed = true
+      idle.close()
+      for (const each of underWay) each.failed(closed())
+    },
+  }
+
+  async function open(url: URL, signal: AbortSignal | undefined): Promise<Connection> {
+    const { origin } = url
+    try {
+      return await connect({
+        url,
+        signal,
+        timeoutMs: options.connectTimeoutMs,
+        tls: options.tls,
+        session: sessions.get(origin),
+        onSession: session => sessions.set(origin, session),
+      })
+    } catch (error) {
+      sessions.delete(origin)
+      if (signal?.aborted) throw aborted(signal)
+      throw networkError(error, url)
+    }
+  }
+
+  function exchange(connection: Connection, request: HttpRequest, signal: AbortSignal | undefined) {
+    const started: Exchange = new Exchange(connection, request, {
+      answerTimeoutMs: isStreamBody(request.body) ? options.uploadTimeoutMs : options.timeoutMs,
+      bodyTimeoutMs: options.timeoutMs,
+      signal,
+      onEnd: freed => {
+        underWay.delete(started)
+        if (freed !== undefined) idle.keep(request.url.origin, freed)
+      },
+    })
+    underWay.add(started)
+    if (isClosed) started.failed(closed())
+    return started
+  }
+}
+
+function closed(): DrayError {
+  return new DrayError('ABORTED', 'the connection was closed before the answer was read')
+}
+
+/** Connections that wait for another request, by origin. */
+class IdleConnections {
+  readonly #idle = new Map<string, { readonly connection: Connection; readonly timer: NodeJS.Timeout }[]>()
+  #isClosed = false
+
+  /** The one that was used last, if there is one that still works. */
+  take(origin: string): Connection | undefined {
+    for (;;) {
+      const kept = this.#idle.get(origin)?.pop()
+      if (kept === undefined) return undefined
+      clearTimeout(kept.timer)
+      if (kept.connection.isUsable) return kept.connection
+      kept.connection.destroy()
+    }
+  }
+
+  keep(origin: string, connection: Connection): void {
+    if (this.#isClosed || !connection.isUsable) {
+      connection.destroy()
+      return
+    }
+    const kept = this.#idle.get(origin) ?? []
+    const timer = setTimeout(() => this.#drop(origin, connection), maxIdleMs).unref()
+    kept.push({ connection, timer })
+    this.#idle.set(origin, kept)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const { connection, timer } of [...this.#idle.values()].flat()) {
+      clearTimeout(timer)
+      connection.destroy()
+    }
+    this.#idle.clear()
+  }
+
+  #drop(origin: string, connection: Connection): void {
+    const rest = (this.#idle.get(origin) ?? []).filter(kept => kept.connection !== connection)
+    this.#idle.set(origin, rest)
+    connection.destroy()
+  }
+}
