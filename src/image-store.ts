@@ -15,7 +15,8 @@ export interface BlobRange {
 
 /**
  * Opens a blob's content, from its first byte or from `start` (inclusive, in bytes); may be called again after a failure.
- * All that is given out together is verified, unless the store does that itself (`verifiesBlobs`).
+ * All that is given out together is verified, unless the store does that itself (`verifiesBlobs`). A store that holds
+ * a part of the blob from an earlier run asks for a `start` at once.
  */
 export type OpenContent = (start?: number) => Promise<Chunks>
 
@@ -29,6 +30,15 @@ export interface ImageSource {
    * @throws DrayError `NOT_FOUND`
    */
   resolve(reference: TagOrDigest): Promise<Descriptor>
+
+  /**
+   * A manifest by tag or digest at once: one request less than `resolve` with `getManifest`.
+   * @throws DrayError `NOT_FOUND`, `INTEGRITY`
+   */
+  readManifest?(reference: TagOrDigest): Promise<Manifest>
+
+  /** True where to read a manifest counts against a limit of the user's, and to resolve a reference does not. */
+  readonly metersReads?: boolean
 
   /**
    * The exact bytes of a manifest, verified against the descriptor's digest.
@@ -55,7 +65,7 @@ export interface ImageDestination {
   /** What the tag or digest stands for now, or undefined where it is absent or cannot be told. */
   find(reference: TagOrDigest): Promise<Descriptor | undefined>
 
-  /** True when the blob is there; false when it is not, or when the store will not say (then it is sent). */
+  /** True when the blob is there; false when it is not, or when the store will not say. `putBlob` finds that out itself. */
   hasBlob(descriptor: Descriptor): Promise<boolean>
 
   /** True for a store that checks size and digest of each blob before it has a name, so that nobody has to do so before. */
@@ -79,6 +89,9 @@ export interface ImageDestination {
 
 export interface PutBlobOptions {
   readonly mountFrom?: ImageSource | undefined
-  /** Ends the transfer; the store leaves nothing half-written and no upload session open. */
+  /**
+   * Ends the transfer; the store leaves no upload session open and nothing half-written under a final name. A layout keeps
+   * the part of a large blob, to go on with.
+   */
   readonly signal?: AbortSignal | undefined
 }

@@ -5,8 +5,9 @@ export type { Chunks, Flow, Take } from './flow.ts'
 export type { HttpRequest, HttpResponse, Middleware, Send } from './http/message.ts'
 export { stack } from './http/message.ts'
 export type { Clock, RetryEvent, RetryPolicy } from './http/retry.ts'
-export type { ProxySettings, TlsSettings, Transport, TransportOptions } from './http/send.ts'
+export type { ProxySettings, Transport, TransportOptions } from './http/send.ts'
 export { createTransport } from './http/send.ts'
+export type { TlsSettings } from './http/tls.ts'
 export type {
   BlobRange,
   ImageDestination,
@@ -28,9 +29,9 @@ export {
   type ImageIndex,
   type ImageManifest,
   type Manifest,
-  parseManifest,
 } from './oci/manifest.ts'
 export { mediaTypes } from './oci/media-types.ts'
+export { parseManifest } from './oci/parse-manifest.ts'
 export { formatPlatform, matchesPlatform, type Platform, parsePlatform } from './oci/platform.ts'
 export { formatReference, parseReference, type Reference } from './oci/reference.ts'
 export type { RegistryEvent } from './registry/context.ts'

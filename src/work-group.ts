@@ -19,20 +19,36 @@ export class WorkGroup {
     return this.#controller.signal
   }
 
-  /** Does the work for each item, in order, for at most the group's limit of items at a time. */
+  /**
+   * Does the work for each item, in order, for as many at a time as the group's limit holds.
+   * @param weigh how much of the limit an item takes up; one that is heavier than the limit is done alone
+   */
   async map<Item, Result>(
     items: readonly Item[],
     work: (item: Item) => Promise<Result>,
+    weigh: (item: Item) => number = () => 1,
   ): Promise<readonly Result[]> {
     const results: Result[] = new Array(items.length)
-    const queue = items.entries()
-    const worker = async () => {
-      for (const [position, item] of queue) {
-        if (this.signal.aborted) return
+    const running = new Set<Promise<void>>()
+    let weight = 0
+    for (const [position, item] of items.entries()) {
+      const own = weigh(item)
+      while (weight > 0 && weight + own > this.#limit && !this.signal.aborted) await Promise.race(running)
+      if (this.signal.aborted) break
+      weight += own
+      const run = async () => {
         results[position] = await work(item)
       }
+      const done: Promise<void> = run()
+        .catch(error => this.#controller.abort(error))
+        .then(() => {
+          weight -= own
+          running.delete(done)
+        })
+      running.add(done)
     }
-    await this.all(Array.from({ length: Math.min(this.#limit, items.length) }, worker))
+    await Promise.all(running)
+    this.signal.throwIfAborted()
     return results
   }
 

@@ -36,6 +36,34 @@ describe('a work group', () => {
     expect(started).toEqual([0, 1, 2, 3])
   })
 
+  test('keeps the weight of what is under way within the limit, and does alone what is heavier', async () => {
+    const weights = [2, 2, 1, 1, 9, 1]
+    const started: number[] = []
+    const ends: (() => void)[] = []
+    const work = async (at: number) => {
+      started.push(at)
+      await new Promise<void>(resolve => ends.push(resolve))
+    }
+    const done = withWorkGroup({ limit: 4 }, group =>
+      group.map([...weights.keys()], work, at => weights[at] ?? 0),
+    )
+    /** Lets one end, and tells what has started by then. */
+    const end = async (at: number) => {
+      ends[at]?.()
+      await settle()
+      return started.length
+    }
+    await settle()
+    expect(started).toEqual([0, 1])
+    expect(await end(1)).toBe(4)
+    expect([await end(0), await end(2)]).toEqual([4, 4])
+    expect(await end(3)).toBe(5)
+    expect(await end(4)).toBe(6)
+    await end(5)
+    await done
+    expect(started).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
   test('throws the first failure after all have ended, and starts nothing more', async () => {
     const log: string[] = []
     const work = (group: { signal: AbortSignal }) => async (item: number) => {

@@ -44,7 +44,10 @@ function processContext(): CliContext {
     homeDir: process.env.HOME ?? homedir(),
     platform: process.platform,
     uid: process.getuid?.(),
-    stdin: process.stdin,
+    // To look at it opens it.
+    get stdin() {
+      return process.stdin
+    },
     stdout: openStdout(process.stdout),
     stderr: process.stderr,
     signal: interruptSignal(),

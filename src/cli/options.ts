@@ -4,7 +4,7 @@ import { DrayError } from '../errors.ts'
 import type { Platform } from '../oci/platform.ts'
 import { parsePlatform } from '../oci/platform.ts'
 import { type OutputFormat, parseFormat } from './output.ts'
-import { parseDuration } from './units.ts'
+import { parseDuration, parseSize } from './units.ts'
 
 /** How to reach one end, as the flags say. */
 export interface EndFlags {
@@ -24,6 +24,7 @@ export interface EndFlags {
   readonly retries?: number
   /** Milliseconds. */
   readonly maxRetryAfter?: number
+  readonly requestsPerSecond?: number
 }
 
 /** Which end a flag is for; without a prefix, the only end or both. */
@@ -91,6 +92,12 @@ const endOptions: readonly EndOption[] = [
     flags: 'max-retry-after <duration>',
     text: 'the longest Retry-After to wait for (2m)',
     read: parseDuration,
+  },
+  {
+    name: 'requestsPerSecond',
+    flags: 'requests-per-second <number>',
+    text: 'send no more requests than this to a registry; may be a fraction',
+    read: parseRate,
   },
 ]
 
@@ -173,9 +180,24 @@ export function parsePositive(text: string): number {
   return parseWhole(text, 1)
 }
 
+/**
+ * Reads a size that something is limited to.
+ * @throws DrayError `USAGE`, or InvalidArgumentError, to which commander adds the option's name
+ */
+export function parsePositiveSize(text: string): number {
+  const bytes = parseSize(text)
+  if (bytes > 0) return bytes
+  throw new InvalidArgumentError('It must be more than 0.')
+}
+
 function parseWhole(text: string, least: number): number {
   if (/^\d{1,6}$/.test(text) && Number(text) >= least) return Number(text)
   throw new InvalidArgumentError(`It must be a whole number from ${least} on.`)
+}
+
+function parseRate(text: string): number {
+  if (/^\d{1,6}(\.\d{1,6})?$/.test(text) && Number(text) > 0) return Number(text)
+  throw new InvalidArgumentError('It must be a number above 0, such as 10 or 0.5.')
 }
 
 function createEndOption({ flags, short, text, read }: EndOption, prefix: EndPrefix): Option {

@@ -56,8 +56,8 @@ export class ProgressState {
         return
       case 'blob-restarted': {
         const blob = this.#running.get(event.descriptor.digest)
-        this.doneBytes -= blob?.bytes ?? 0
-        if (blob) blob.bytes = 0
+        this.doneBytes += event.start - (blob?.bytes ?? 0)
+        if (blob) blob.bytes = event.start
         return
       }
       case 'blob-done': {

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import type { Credential } from '../credential.ts'
 import { DrayError } from '../errors.ts'
+import { credentialFromLogin } from './login.ts'
 
 const text = z.nullish(z.string())
 
@@ -15,30 +16,6 @@ export const authEntrySchema = z.looseObject({
 
 /** One entry of `auths`. */
 export type AuthEntry = Readonly<z.infer<typeof authEntrySchema>>
-
-const tokenUsername = '<token>'
-
-/** What a login and its secret stand for: the username `<token>` marks an identity token, as docker and helpers write it. */
-export function credentialFromLogin(username: string, secret: string): Credential {
-  return username === tokenUsername
-    ? { kind: 'identity-token', token: secret }
-    : { kind: 'basic', username, password: secret }
-}
-
-/**
- * The login and secret that a credential helper keeps for a credential; the inverse of `credentialFromLogin`.
- * @throws DrayError `UNSUPPORTED` for a bearer token, which helpers have no form for
- */
-export function loginFromCredential(credential: Credential): { username: string; secret: string } {
-  switch (credential.kind) {
-    case 'basic':
-      return { username: credential.username, secret: credential.password }
-    case 'identity-token':
-      return { username: tokenUsername, secret: credential.token }
-    case 'registry-token':
-      throw new DrayError('UNSUPPORTED', 'a credential helper cannot keep a registry token')
-  }
-}
 
 /**
  * Reads one entry of `auths`; undefined when it is empty, as docker leaves it beside a helper.

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import type { Credential } from '../credential.ts'
 import { DrayError, quote } from '../errors.ts'
-import { credentialFromLogin, loginFromCredential } from './auth-entry.ts'
 import { type HelperCall, type HelperContext, type HelperOutput, runHelper } from './helper-process.ts'
+import { credentialFromLogin, loginFromCredential } from './login.ts'
 import { serverKey } from './server-key.ts'
 
 /** Speaks to the programs `docker-credential-NAME` (docker/docker-credential-helpers, README "Development"). */

@@ -1,8 +1,8 @@
 import type { Credential } from '../credential.ts'
 import { DrayError, isDrayError } from '../errors.ts'
 import { parseRegistry } from '../oci/reference.ts'
-import { credentialFromLogin } from './auth-entry.ts'
 import type { CredentialContext } from './context.ts'
+import { credentialFromLogin } from './login.ts'
 import { sameRegistry } from './server-key.ts'
 
 type EnvironmentContext = Pick<CredentialContext, 'env' | 'soleRegistry'>

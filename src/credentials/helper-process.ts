@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { DrayError } from '../errors.ts'
 import { ioError, systemCode } from '../files/io-error.ts'
@@ -66,6 +66,8 @@ export function runHelper(call: HelperCall, context: HelperContext): Promise<Hel
 }
 
 function start(call: HelperCall, { env, platform }: HelperContext): ChildProcessWithoutNullStreams {
+  // An import would give the stand-in that the built program has for packages which load this and never use it.
+  const { spawn } = process.getBuiltinModule('node:child_process')
   try {
     // A group of its own, so that what the helper starts can be killed with it; Windows has no such groups.
     return spawn(call.program, [call.action], {

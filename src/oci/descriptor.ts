@@ -1,7 +1,6 @@
 import * as z from 'zod/mini'
 import { type Digest, isDigest } from './digest.ts'
 import { absentOr, defaultTo } from './document.ts'
-import { platformSchema } from './platform.ts'
 
 const sizeSchema = z
   .int({ error: 'not a size that a number holds exactly' })
@@ -11,6 +10,18 @@ const sizeSchema = z
 export const digestSchema = z.custom<Digest>(value => typeof value === 'string' && isDigest(value), {
   error: 'not a sha256 or sha512 digest',
 })
+
+/** `platform` as it stands in an index; what is missing is empty. */
+export const platformSchema = z.looseObject({
+  architecture: defaultTo(z.string(), () => ''),
+  os: defaultTo(z.string(), () => ''),
+  variant: absentOr(z.string()),
+  'os.version': absentOr(z.string()),
+  'os.features': absentOr(z.array(z.string())),
+})
+
+/** What a machine must be to run an image (image-spec v1.1, image-index.md). */
+export type Platform = Readonly<z.infer<typeof platformSchema>>
 
 /** A content descriptor (image-spec v1.1, descriptor.md). Fields that are not named here are kept. */
 export const descriptorSchema = z.looseObject({

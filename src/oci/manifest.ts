@@ -1,44 +1,11 @@
-import * as z from 'zod/mini'
-import { DrayError, quote } from '../errors.ts'
-import { type Descriptor, descriptorSchema } from './descriptor.ts'
-import { algorithmOf, type Digest, digestOf } from './digest.ts'
-import { absentOr, checkShape, defaultTo, parseJson } from './document.ts'
-import { isGenericType, isIndexType, isSchema1Type, mediaTypes } from './media-types.ts'
+import type { Descriptor } from './descriptor.ts'
+import type { Digest } from './digest.ts'
+import type { ArtifactManifest, ImageIndex, ImageManifest } from './manifest-schema.ts'
+
+export type { ArtifactManifest, ImageIndex, ImageManifest } from './manifest-schema.ts'
 
 /** The largest manifest that is read or written, in bytes: what distribution accepts (4 MiB). */
 export const maxManifestBytes = 4 * 1024 * 1024
-
-/** What all kinds of manifest may have. */
-const sharedFields = {
-  mediaType: absentOr(z.string()),
-  artifactType: absentOr(z.string()),
-  subject: absentOr(descriptorSchema),
-  annotations: absentOr(z.record(z.string(), z.string())),
-}
-
-const descriptorsSchema = defaultTo(z.array(descriptorSchema), () => [])
-
-const indexSchema = z.looseObject({
-  ...sharedFields,
-  schemaVersion: absentOr(z.number()),
-  manifests: descriptorsSchema,
-})
-
-const imageSchema = z.looseObject({
-  ...sharedFields,
-  schemaVersion: absentOr(z.number()),
-  config: descriptorSchema,
-  layers: descriptorsSchema,
-})
-
-const artifactSchema = z.looseObject({ ...sharedFields, blobs: descriptorsSchema })
-
-/** An OCI index or a Docker manifest list (image-spec v1.1, image-index.md). */
-export type ImageIndex = Readonly<z.infer<typeof indexSchema>>
-/** An OCI or Docker image manifest, which artifacts use too (image-spec v1.1, manifest.md). */
-export type ImageManifest = Readonly<z.infer<typeof imageSchema>>
-/** The artifact manifest of image-spec's release candidates: `blobs` and no config. */
-export type ArtifactManifest = Readonly<z.infer<typeof artifactSchema>>
 
 interface ManifestBase {
   /** The bytes as they came; never serialised again. */
@@ -55,38 +22,6 @@ export type Manifest = ManifestBase &
     | { readonly kind: 'artifact'; readonly content: ArtifactManifest }
   )
 
-/** What is known about a manifest before it is read. */
-export interface ParseManifestOptions {
-  /** What the registry's `Content-Type` or the parent's descriptor says; the document's own `mediaType` comes first. */
-  readonly mediaType?: string | undefined
-  /** The digest that the bytes must have. */
-  readonly digest?: Digest | undefined
-  /** What the manifest is called in messages. */
-  readonly name?: string | undefined
-}
-
-/**
- * Reads a manifest of any known shape; an unknown media type is kept and its shape decides what it holds.
- * @throws DrayError `INTEGRITY` for malformed content or another digest, `UNSUPPORTED` for schema 1
- */
-export function parseManifest(bytes: Uint8Array, options: ParseManifestOptions = {}): Manifest {
-  const name = options.name ?? 'manifest'
-  const digest = digestOf(bytes, options.digest === undefined ? 'sha256' : algorithmOf(options.digest))
-  if (options.digest !== undefined && digest !== options.digest) {
-    throw new DrayError('INTEGRITY', `${name}: the content has digest ${digest}, not ${options.digest}`)
-  }
-  const document = parseObject(bytes, name)
-  const mediaType = mediaTypeOf(document, options.mediaType)
-  checkMediaType(mediaType, name)
-  refuseSchema1(document, mediaType, name)
-  const base = { bytes, digest, mediaType }
-  const kind = kindOf(document, mediaType, name)
-  const what = `${name}: the manifest`
-  if (kind === 'index') return { ...base, kind, content: checkShape(indexSchema, document, what) }
-  if (kind === 'image') return { ...base, kind, content: checkShape(imageSchema, document, what) }
-  return { ...base, kind, content: checkShape(artifactSchema, document, what) }
-}
-
 /** The descriptor of a manifest at hand. */
 export function descriptorOf(manifest: Manifest): Descriptor {
   const { mediaType, digest, bytes } = manifest
@@ -102,78 +37,4 @@ export function childManifests(manifest: Manifest): readonly Descriptor[] {
 export function childBlobs(manifest: Manifest): readonly Descriptor[] {
   if (manifest.kind === 'image') return [manifest.content.config, ...manifest.content.layers]
   return manifest.kind === 'artifact' ? manifest.content.blobs : []
-}
-
-function parseObject(bytes: Uint8Array, name: string): Record<string, unknown> {
-  if (bytes.length > maxManifestBytes) {
-    throw new DrayError(
-      'INTEGRITY',
-      `${name}: a manifest of ${bytes.length} bytes is over the limit of ${maxManifestBytes}`,
-    )
-  }
-  const document = parseJson(bytes, `${name}: the manifest`)
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    throw new DrayError('INTEGRITY', `${name}: the manifest is not a JSON object`)
-  }
-  return document as Record<string, unknown>
-}
-
-function refuseSchema1(document: Record<string, unknown>, mediaType: string, name: string): void {
-  if (!isSchema1Type(mediaType) && document.schemaVersion !== 1) return
-  throw new DrayError('UNSUPPORTED', `${name}: this is a Docker schema 1 image, a format given up in 2017`, {
-    hint: 'pull it with an old docker engine and push it again, or build it anew',
-  })
-}
-
-/** The document's own word first; a header that says no more than "JSON" is no word at all. */
-function mediaTypeOf(document: Record<string, unknown>, told = ''): string {
-  if (typeof document.mediaType === 'string' && document.mediaType !== '') return document.mediaType
-  if (told !== '' && !isGenericType(told)) return told
-  const kind = kindByFields(document)
-  if (kind === 'artifact') return mediaTypes.ociArtifact
-  return kind === 'index' ? mediaTypes.ociIndex : mediaTypes.ociManifest
-}
-
-/** It is sent as `Content-Type`, so it is text that a header can hold. */
-function checkMediaType(mediaType: string, name: string): void {
-  if (/^[\x20-\x7e]*$/.test(mediaType)) return
-  throw new DrayError('INTEGRITY', `${name}: ${quote(mediaType)} is not a media type`)
-}
-
-/** One document must not be an index to one reader and an image to another (CVE-2021-41190). */
-function kindOf(document: Record<string, unknown>, mediaType: string, name: string): Manifest['kind'] {
-  if ('manifests' in document && listsLayers(document)) {
-    throw new DrayError('INTEGRITY', `${name}: the manifest has both "manifests" and "layers" or "config"`)
-  }
-  const promised = kindByType(mediaType)
-  const kind = kindByFields(document) ?? (promised === 'artifact' ? promised : undefined)
-  if (kind === undefined) {
-    throw new DrayError(
-      'INTEGRITY',
-      `${name}: neither an index nor an image manifest (media type ${quote(mediaType)})`,
-    )
-  }
-  if (promised !== undefined && promised !== kind) {
-    throw new DrayError(
-      'INTEGRITY',
-      `${name}: the media type ${quote(mediaType)} promises an ${promised}, but the fields are those of an ${kind}`,
-    )
-  }
-  return kind
-}
-
-function kindByFields(document: Record<string, unknown>): Manifest['kind'] | undefined {
-  if ('manifests' in document) return 'index'
-  if (listsLayers(document)) return 'image'
-  return 'blobs' in document ? 'artifact' : undefined
-}
-
-function listsLayers(document: Record<string, unknown>): boolean {
-  return 'layers' in document || 'config' in document
-}
-
-function kindByType(mediaType: string): Manifest['kind'] | undefined {
-  if (isIndexType(mediaType)) return 'index'
-  if (mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest) return 'image'
-  return mediaType === mediaTypes.ociArtifact ? 'artifact' : undefined
 }

@@ -1,18 +1,7 @@
-import * as z from 'zod/mini'
 import { DrayError, quote } from '../errors.ts'
-import { absentOr, defaultTo } from './document.ts'
+import type { Platform } from './descriptor.ts'
 
-/** `platform` as it stands in an index; what is missing is empty. */
-export const platformSchema = z.looseObject({
-  architecture: defaultTo(z.string(), () => ''),
-  os: defaultTo(z.string(), () => ''),
-  variant: absentOr(z.string()),
-  'os.version': absentOr(z.string()),
-  'os.features': absentOr(z.array(z.string())),
-})
-
-/** What a machine must be to run an image (image-spec v1.1, image-index.md). */
-export type Platform = Readonly<z.infer<typeof platformSchema>>
+export type { Platform } from './descriptor.ts'
 
 const aliases = new Map<string, { architecture: string; variant?: string }>([
   ['x86_64', { architecture: 'amd64' }],

@@ -1,5 +1,5 @@
 import { DrayError } from '../errors.ts'
-import type { Chunks } from '../flow.ts'
+import { type Chunks, skip } from '../flow.ts'
 import { type HttpResponse, withHeaders } from '../http/message.ts'
 import type { BlobRange } from '../image-store.ts'
 import { verified } from '../oci/content.ts'
@@ -23,7 +23,7 @@ export async function fetchBlob(
   if (start > 0 && start >= descriptor.size) return nothing()
   const request = repositoryRequest(context, 'GET', `blobs/${descriptor.digest}`)
   const ranged = withHeaders(
-    { ...request, signal: range?.signal },
+    { ...request, isBulk: true, signal: range?.signal },
     {
       'accept-encoding': 'identity',
       range: start > 0 ? `bytes=${start}-` : undefined,
@@ -41,8 +41,12 @@ export async function fetchBlob(
  * registry tells.
  * @throws DrayError `UNAUTHORIZED`, also where a registry will not say (403)
  */
-export async function headBlob(context: RepositoryContext, digest: Digest): Promise<Descriptor | undefined> {
-  const request = repositoryRequest(context, 'HEAD', `blobs/${digest}`)
+export async function headBlob(
+  context: RepositoryContext,
+  digest: Digest,
+  signal?: AbortSignal,
+): Promise<Descriptor | undefined> {
+  const request = { ...repositoryRequest(context, 'HEAD', `blobs/${digest}`), signal }
   const response = await context.send(withHeaders(request, { 'accept-encoding': 'identity' }))
   await response.discard()
   if (response.status === 404) return undefined
@@ -66,14 +70,6 @@ async function checkContentRange(response: HttpResponse, start: number, name: st
   if (first !== undefined && Number(first) === start) return
   await response.discard()
   throw new DrayError('INTEGRITY', `${name}: asked for the bytes from ${start}, the registry sent others`)
-}
-
-async function* skip(chunks: Chunks, count: number): AsyncGenerator<Uint8Array> {
-  let left = count
-  for await (const chunk of chunks) {
-    if (left < chunk.length) yield left === 0 ? chunk : chunk.subarray(left)
-    left = Math.max(0, left - chunk.length)
-  }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

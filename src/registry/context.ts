@@ -12,6 +12,14 @@ export interface RegistryContext {
   readonly policy: RetryPolicy
   readonly clock: Clock
   readonly onEvent?: ((event: RegistryEvent) => void) | undefined
+  /** What this registry was seen to do. */
+  readonly learnt: Learnt
+}
+
+/** What differs between registries, and shows with use only. */
+export interface Learnt {
+  /** A blob asked to be mounted from its own repository is answered 201 when it is there; unset before that was seen. */
+  mountTellsPresence?: boolean
 }
 
 /** What a registry client tells while it works. */

@@ -3,7 +3,7 @@ import type { TagOrDigest } from '../image-store.ts'
 import { collect } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { isDigest } from '../oci/digest.ts'
-import { descriptorOf, type Manifest, maxManifestBytes, parseManifest } from '../oci/manifest.ts'
+import { descriptorOf, type Manifest, maxManifestBytes } from '../oci/manifest.ts'
 import { essenceOf, isSchema1Type, manifestAccept } from '../oci/media-types.ts'
 import { nameOf, type RepositoryContext, repositoryRequest } from './context.ts'
 import { expectStatus, registryError } from './registry-error.ts'
@@ -44,6 +44,7 @@ export async function fetchManifest(
   await expectStatus(response, [200], `read ${name}`)
   const bytes = await collect(response.body, maxManifestBytes, name)
   const told = response.headers.get('docker-content-digest') ?? ''
+  const { parseManifest } = await import('../oci/parse-manifest.ts')
   return parseManifest(bytes, {
     name,
     mediaType: expected?.mediaType || essenceOf(response.headers.get('content-type')),

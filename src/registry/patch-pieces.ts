@@ -4,28 +4,32 @@ import { type HttpResponse, withHeaders } from '../http/message.ts'
 import { NetworkError } from '../http/network-error.ts'
 import type { OpenContent } from '../image-store.ts'
 import { expectStatus } from './registry-error.ts'
-import { type UploadSession, uploadLocation, withDigest } from './upload-session.ts'
+import { heldBytes, type UploadSession, uploadLocation, withDigest } from './upload-session.ts'
 
 /** ECR wants at least 5 MB a piece; proxies that refuse a whole blob often allow 100 MB at the most. */
 const pieceBytes = 32 * 1024 * 1024
 
 /**
- * Sends a blob by PATCH, piece after piece, and closes the session by PUT (distribution-spec v1.1 end-5, end-6).
+ * Sends a blob, or what is left of it behind `sentBytes`, by PATCH, piece after piece, and closes the session by PUT
+ * (distribution-spec v1.1 end-5, end-6).
  * @throws DrayError `REGISTRY` when the registry does not take up what was sent
  */
-export async function patchPieces(session: UploadSession, open: OpenContent): Promise<void> {
+export async function patchPieces(
+  session: UploadSession,
+  open: OpenContent,
+  sentBytes: number,
+): Promise<void> {
   const { descriptor, context, name, signal } = session
-  const reader = pieceReader(await open())
+  const reader = pieceReader(await open(sentBytes))
   try {
-    let location = session.location
     const step = Math.max(pieceBytes, session.minChunkBytes)
-    for (let start = 0; start < descriptor.size; start += step) {
+    for (let start = sentBytes; start < descriptor.size; start += step) {
       const length = Math.min(step, descriptor.size - start)
-      const response = await patch(session, location, { start, length, chunks: reader.take(length) })
+      const response = await patch(session, { start, length, chunks: reader.take(length) })
       checkProgress(response, start + length, name)
-      location = uploadLocation(response, name)
+      session.location = uploadLocation(response, name)
     }
-    const url = withDigest(location, descriptor)
+    const url = withDigest(session.location, descriptor)
     const response = await context.send({ method: 'PUT', url, scopes: context.scopes, signal })
     await expectStatus(response, [201, 204], `upload ${name}`)
     await response.discard()
@@ -40,8 +44,8 @@ interface Piece {
   readonly chunks: Chunks
 }
 
-async function patch(session: UploadSession, location: URL, piece: Piece): Promise<HttpResponse> {
-  const { context, name, signal } = session
+async function patch(session: UploadSession, piece: Piece): Promise<HttpResponse> {
+  const { context, location, name, signal } = session
   const { start, length } = piece
   const body = { length, open: onlyOnce(piece.chunks, name) }
   const request = { method: 'PATCH', url: location, scopes: context.scopes, body, signal } as const
@@ -70,12 +74,9 @@ function onlyOnce(chunks: Chunks, name: string): OpenContent {
 
 /** A registry that keeps less than it was sent would otherwise be fed for ever (seen at ECR). */
 function checkProgress(response: HttpResponse, sent: number, name: string): void {
-  const end = /^(?:bytes=)?0-(-?\d+)$/.exec(response.headers.get('range') ?? '')?.[1]
-  if (end === undefined || Number(end) === sent - 1) return
-  throw new DrayError(
-    'REGISTRY',
-    `cannot upload ${name}: the registry holds ${Number(end) + 1} of ${sent} bytes sent`,
-  )
+  const held = heldBytes(response) ?? sent
+  if (held === sent) return
+  throw new DrayError('REGISTRY', `cannot upload ${name}: the registry holds ${held} of ${sent} bytes sent`)
 }
 
 /** Gives a stream out in pieces of given lengths. */

@@ -3,16 +3,16 @@ import { DrayError, isDrayError } from '../errors.ts'
 import { auth } from '../http/auth.ts'
 import { describeBody } from '../http/error-body.ts'
 import { type Middleware, type Send, stack, withHeaders } from '../http/message.ts'
+import { type PaceLimits, pace } from '../http/pace.ts'
 import { redirect } from '../http/redirect.ts'
 import { type Clock, defaultRetryPolicy, type RetryPolicy, retry } from '../http/retry.ts'
 import { repositoryScope } from '../http/scope.ts'
 import { systemClock } from '../http/system-clock.ts'
 import type { RegistryContext, RegistryEvent } from './context.ts'
-import { pagedNames } from './pages.ts'
 import { expectStatus } from './registry-error.ts'
 import { Repository } from './repository.ts'
 
-export interface RegistryOptions {
+export interface RegistryOptions extends PaceLimits {
   /** As in references: `docker.io`, `ghcr.io`, `localhost:5000`. */
   readonly registry: string
   /** The network: `createTransport().send`, or a double in tests. */
@@ -42,9 +42,17 @@ export class Registry {
     const policy = { ...defaultRetryPolicy, ...options.retryPolicy }
     const clock = options.clock ?? systemClock
     const { registry, findCredential, onEvent } = options
+    const { maxRetryAfterMs } = policy
     const identified = identify(options)
     const own = ownHeaders(url.origin, options.headers ?? {})
-    const plain = stack(options.send, identified, own, retry({ policy, clock, onEvent }), redirect())
+    const plain = stack(
+      options.send,
+      identified,
+      own,
+      retry({ policy, clock, onEvent }),
+      redirect(),
+      pace({ clock, origin: url.origin, limits: options, maxRetryAfterMs }),
+    )
     this.#authorized = find =>
       stack(
         plain,
@@ -58,7 +66,15 @@ export class Registry {
           now: clock.now,
         }),
       )
-    this.#context = { registry, url, send: this.#authorized(findCredential), policy, clock, onEvent }
+    this.#context = {
+      registry,
+      url,
+      send: this.#authorized(findCredential),
+      policy,
+      clock,
+      onEvent,
+      learnt: {},
+    }
   }
 
   /** As in references: `docker.io`. */
@@ -79,6 +95,7 @@ export class Registry {
    * @throws DrayError `UNSUPPORTED` where a registry keeps its catalog closed
    */
   async *catalog(pageSize?: number): AsyncGenerator<string> {
+    const { pagedNames } = await import('./pages.ts')
     const request = { method: 'GET', url: new URL('v2/_catalog', this.#context.url) } as const
     try {
       yield* pagedNames(this.#context, {

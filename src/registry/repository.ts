@@ -15,7 +15,6 @@ import type { Manifest } from '../oci/manifest.ts'
 import { deleteBlob, fetchBlob, headBlob } from './blobs.ts'
 import { type RepositoryContext, repositoryRequest } from './context.ts'
 import { deleteManifest, fetchManifest, pushManifest, resolveManifest } from './manifests.ts'
-import { pagedNames } from './pages.ts'
 import { uploadBlob } from './upload.ts'
 
 /** One repository of a registry: a store of images, and its tags. */
@@ -29,6 +28,11 @@ export class Repository implements ImageSource, ImageDestination {
   /** `docker.io/library/alpine` */
   get name(): string {
     return this.#context.name
+  }
+
+  /** Docker Hub counts every GET of a manifest, and no HEAD. */
+  get metersReads(): boolean {
+    return this.#context.registry === 'docker.io'
   }
 
   /** See {@link resolveManifest}. */
@@ -110,9 +114,10 @@ export class Repository implements ImageSource, ImageDestination {
    * All tags, page by page, in the registry's order (distribution-spec v1.1 end-8).
    * @param pageSize how many to ask for at once; at most 1000 is what registries accept
    */
-  tags(pageSize?: number): AsyncGenerator<string> {
+  async *tags(pageSize?: number): AsyncGenerator<string> {
+    const { pagedNames } = await import('./pages.ts')
     const request = { ...repositoryRequest(this.#context, 'GET', 'tags/list'), scopes: [] }
-    return pagedNames(this.#context, {
+    yield* pagedNames(this.#context, {
       request,
       field: 'tags',
       what: `list the tags of ${this.name}`,

@@ -1,7 +1,8 @@
 import { DrayError } from '../errors.ts'
 import type { HttpResponse } from '../http/message.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import type { RepositoryContext } from './context.ts'
+import { nameOf, type RepositoryContext } from './context.ts'
+import { expectStatus } from './registry-error.ts'
 
 const cancelTimeoutMs = 5_000
 
@@ -11,10 +12,55 @@ export interface UploadSession {
   readonly descriptor: Descriptor
   /** The blob, in messages. */
   readonly name: string
-  readonly location: URL
+  /** Where it goes on; many answers name a new place. */
+  location: URL
   /** The registry's wish for the length of a PATCH, in bytes (`OCI-Chunk-Min-Length`). */
   readonly minChunkBytes: number
   readonly signal?: AbortSignal | undefined
+}
+
+/** @throws DrayError for an answer that does not open a session */
+export async function openSession(
+  started: HttpResponse,
+  { context, descriptor, signal }: Pick<UploadSession, 'context' | 'descriptor' | 'signal'>,
+): Promise<UploadSession> {
+  const name = nameOf(context, descriptor.digest)
+  await expectStatus(started, [202], `start the upload of ${name}`)
+  await started.discard()
+  return {
+    context,
+    descriptor,
+    name,
+    location: uploadLocation(started, name),
+    minChunkBytes: Number(started.headers.get('oci-chunk-min-length') ?? 0) || 0,
+    signal,
+  }
+}
+
+/**
+ * Asks how many bytes of the blob a session holds (distribution-spec v1.1 end-13), and where it goes on; undefined when it
+ * is gone, or holds nothing, or the registry does not say.
+ */
+export async function findProgress(session: UploadSession): Promise<number | undefined> {
+  // What is wrong with the registry shows again in the session that comes next.
+  return askProgress(session).catch(() => undefined)
+}
+
+async function askProgress(session: UploadSession): Promise<number | undefined> {
+  const { context, descriptor, location, name, signal } = session
+  const response = await context.send({ method: 'GET', url: location, scopes: context.scopes, signal })
+  await response.discard()
+  if (response.status !== 204) return undefined
+  const bytes = heldBytes(response) ?? 0
+  if (bytes < 2 || bytes > descriptor.size) return undefined
+  if (response.headers.get('location') !== undefined) session.location = uploadLocation(response, name)
+  return bytes
+}
+
+/** How many bytes a registry says that it holds; undefined when it does not say. `0-0` is what some say of none. */
+export function heldBytes(response: HttpResponse): number | undefined {
+  const end = /^(?:bytes=)?0-(-?\d+)$/.exec(response.headers.get('range') ?? '')?.[1]
+  return end === undefined ? undefined : Number(end) + 1
 }
 
 /** The location of an upload with its digest behind whatever query it has (distribution-spec v1.1 end-6). */

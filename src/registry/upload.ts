@@ -1,30 +1,24 @@
 import { isDrayError } from '../errors.ts'
-import type { Chunks } from '../flow.ts'
-import { type HttpRequest, type HttpResponse, withHeaders } from '../http/message.ts'
+import { type Chunks, type Flow, flow, pour, watched } from '../flow.ts'
+import { type HttpRequest, withHeaders } from '../http/message.ts'
+import { NetworkError } from '../http/network-error.ts'
 import { isTransientError, isTransientStatus, parseRetryAfter, retryDelayMs } from '../http/retry.ts'
-import { repositoryScope } from '../http/scope.ts'
 import type { OpenContent, PutBlobResult } from '../image-store.ts'
 import { checkEnd, checkSize } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import { headBlob } from './blobs.ts'
-import { nameOf, type RepositoryContext, repositoryRequest } from './context.ts'
+import { nameOf, type RepositoryContext } from './context.ts'
 import { patchPieces } from './patch-pieces.ts'
 import { expectStatus, isWrongContent, RegistryError } from './registry-error.ts'
-import { cancelUpload, type UploadSession, uploadLocation, withDigest } from './upload-session.ts'
-
-export interface UploadOptions {
-  /** Another repository of the same registry that holds the blob. */
-  readonly mountFrom?: string | undefined
-  readonly signal?: AbortSignal | undefined
-}
+import { startUpload, type UploadOptions } from './start-upload.ts'
+import { cancelUpload, findProgress, type UploadSession, withDigest } from './upload-session.ts'
 
 /** Answers to a PUT with a body that may mean "not in one piece" (older Artifactory, proxies with a limit). */
 const refusedInOnePiece = new Set([400, 404, 405, 411, 413, 415, 416, 501])
 
 /**
  * Brings a blob into a repository: mounted from a sister repository, else by POST and one PUT (distribution-spec v1.1
- * end-11, end-4a, end-6), else, where one PUT is refused, by PATCH in pieces (end-5). A whole session is the unit of
- * retry, since its body is a stream; a session that fails is cancelled.
+ * end-11, end-4a, end-6), else, where one PUT is refused, by PATCH in pieces (end-5). An upload that breaks goes on where
+ * the registry says that it broke (end-13), or starts again where it does not say. A session that is given up is cancelled.
  * @throws DrayError what the content's source threw, or `UNAUTHORIZED`, `NOT_FOUND`, `REGISTRY`, `NETWORK`
  */
 export async function uploadBlob(
@@ -34,94 +28,87 @@ export async function uploadBlob(
   options: UploadOptions = {},
 ): Promise<PutBlobResult> {
   const source = watchSource(open, descriptor, nameOf(context, descriptor.digest))
-  let send: SendContent = putWhole
-  let mountFrom = options.mountFrom
-  for (let attempt = 0; ; ) {
+  const way: Way = { inPieces: false, mayResume: true, furthest: 0, attempt: 0 }
+  let { mountFrom } = options
+  for (;;) {
     const session = await startUpload(context, descriptor, { ...options, mountFrom })
     if (typeof session === 'string') return session
     mountFrom = undefined
+    if (await carryOut(session, source, way)) return 'copied'
+  }
+}
+
+/** How an upload is to go, after what it met so far. */
+interface Way {
+  inPieces: boolean
+  mayResume: boolean
+  /** The most bytes that any of its sessions was seen to hold. */
+  furthest: number
+  /** Failures in a row that brought it no further than that. */
+  attempt: number
+}
+
+/** Sends the content within one session. False when another session is to be tried; this one is then cancelled. */
+async function carryOut(session: UploadSession, source: WatchedSource, way: Way): Promise<boolean> {
+  let sentBytes = 0
+  for (;;) {
     try {
-      await send(session, source.open)
-      return 'copied'
+      if (way.inPieces || sentBytes > 0) await patchPieces(session, source.open, sentBytes)
+      else await putWhole(session, source.open)
+      return true
     } catch (error) {
-      await cancelUpload(session)
-      if (source.failure !== undefined) throw source.failure.error
-      if (options.signal?.aborted) throw error
-      if (send === putWhole && isRefusedInOnePiece(error)) {
-        send = patchPieces
-        continue
+      const heldBytes = await afterFailure(error, { session, sentBytes, source, way }).catch(async fault => {
+        await cancelUpload(session)
+        throw fault
+      })
+      if (heldBytes === undefined) {
+        await cancelUpload(session)
+        return false
       }
-      const delayMs = delayAfter(context, error, attempt)
-      if (delayMs === undefined) throw error
-      attempt += 1
-      context.onEvent?.({ type: 'retry', name: session.name, reason: (error as Error).message, delayMs })
-      await context.clock.sleep(delayMs, options.signal)
+      sentBytes = heldBytes
     }
   }
 }
 
-type SendContent = (session: UploadSession, open: OpenContent) => Promise<void>
+interface Failed {
+  readonly session: UploadSession
+  readonly sentBytes: number
+  readonly source: WatchedSource
+  readonly way: Way
+}
 
 /**
- * Opens a session, or has the blob mounted. A mount that a registry turns into a session (202) uses that session,
- * unless the blob turns out to be there already.
+ * Decides what comes after a failure, and waits for it: the byte at which the session goes on, or undefined for another
+ * session.
+ * @throws what is to end the upload
  */
-async function startUpload(
-  context: RepositoryContext,
-  descriptor: Descriptor,
-  { mountFrom, signal }: UploadOptions,
-): Promise<UploadSession | 'mounted' | 'present'> {
-  const name = nameOf(context, descriptor.digest)
-  const request = { ...repositoryRequest(context, 'POST', 'blobs/uploads/'), signal }
-  const mounted =
-    mountFrom === undefined
-      ? undefined
-      : await tryMount(context, mountRequest(request, descriptor, mountFrom))
-  if (mounted?.status === 201) {
-    await mounted.discard()
-    return 'mounted'
+async function afterFailure(error: unknown, failed: Failed): Promise<number | undefined> {
+  const { session, sentBytes, source, way } = failed
+  const { context, signal } = session
+  if (source.failure !== undefined) throw source.failure.error
+  if (signal?.aborted) throw error
+  if (!way.inPieces && sentBytes === 0 && isRefusedInOnePiece(error)) {
+    way.inPieces = true
+    return undefined
   }
-  const isSession = mounted?.status === 202
-  if (mounted !== undefined && !isSession) await mounted.discard()
-  const started = isSession ? mounted : await context.send(request)
-  await expectStatus(started, [202], `start the upload of ${name}`)
-  await started.discard()
-  const session: UploadSession = {
-    context,
-    descriptor,
-    name,
-    location: uploadLocation(started, name),
-    minChunkBytes: Number(started.headers.get('oci-chunk-min-length') ?? 0) || 0,
-    signal,
+  const delayMs = delayAfter(context, error, way.attempt)
+  if (delayMs === undefined) {
+    if (sentBytes === 0 || !isRefusedResumed(error)) throw error
+    // What the registry had kept of the upload was of no use to it.
+    way.mayResume = false
+    return undefined
   }
-  if (mountFrom === undefined || !(await isPresent(session))) return session
-  await cancelUpload(session)
-  return 'present'
-}
-
-/** A question that fails must not leave the session open: what is wrong shows again, and ends it, when the blob is sent. */
-async function isPresent({ context, descriptor }: UploadSession): Promise<boolean> {
-  return headBlob(context, descriptor.digest).then(
-    found => found !== undefined,
-    () => false,
-  )
-}
-
-/** A login that does not reach the other repository is no reason not to upload. */
-async function tryMount(context: RepositoryContext, request: HttpRequest): Promise<HttpResponse | undefined> {
-  try {
-    return await context.send(request)
-  } catch (error) {
-    if (isDrayError(error, 'UNAUTHORIZED')) return undefined
-    throw error
+  way.attempt += 1
+  context.onEvent?.({ type: 'retry', name: session.name, reason: (error as Error).message, delayMs })
+  await context.clock.sleep(delayMs, signal)
+  const heldBytes = way.mayResume ? await findProgress(session) : undefined
+  if (heldBytes !== undefined && heldBytes > way.furthest) {
+    way.furthest = heldBytes
+    way.attempt = 0
   }
-}
-
-function mountRequest(request: HttpRequest, descriptor: Descriptor, from: string): HttpRequest {
-  const url = new URL(request.url)
-  url.searchParams.set('mount', descriptor.digest)
-  url.searchParams.set('from', from)
-  return { ...request, url, scopes: [...(request.scopes ?? []), repositoryScope(from, 'pull')] }
+  // A session that went on and took nothing may be held by what broke before, as by a proxy that keeps it open.
+  const isStuck = sentBytes > 0 && heldBytes === sentBytes
+  return isStuck ? undefined : heldBytes
 }
 
 async function putWhole(session: UploadSession, open: OpenContent): Promise<void> {
@@ -143,6 +130,11 @@ function isRefusedInOnePiece(error: unknown): boolean {
   return refusedInOnePiece.has(error.status ?? 0) && !isWrongContent(error.registryCode)
 }
 
+/** A session that went on where it broke, and is refused for that, or does not keep what it is sent (seen at ECR). */
+function isRefusedResumed(error: unknown): boolean {
+  return isDrayError(error) && error.code !== 'UNAUTHORIZED' && !(error instanceof NetworkError)
+}
+
 function delayAfter(
   { policy, clock }: RepositoryContext,
   error: unknown,
@@ -161,34 +153,40 @@ interface WatchedSource {
 }
 
 function watchSource(open: OpenContent, descriptor: Descriptor, name: string): WatchedSource {
+  const fail = (error: unknown) => {
+    source.failure = { error }
+  }
   const source: WatchedSource = {
-    open: async () => {
+    open: async (start = 0) => {
       try {
-        return watch(await open())
+        return watched(sized(await open(start), descriptor, { name, start }), fail)
       } catch (error) {
-        source.failure = { error }
+        fail(error)
         throw error
       }
     },
   }
   return source
+}
 
-  /** Holds each piece back until the next is there, so that the registry never gets the whole of a blob that is too long. */
-  async function* watch(chunks: Chunks): AsyncGenerator<Uint8Array> {
-    let received = 0
-    let held: Uint8Array | undefined
-    try {
-      for await (const chunk of chunks) {
-        received += chunk.length
-        checkSize(received, descriptor, name)
-        if (held !== undefined) yield held
-        held = chunk
-      }
-      checkEnd(received, descriptor, name)
-      if (held !== undefined) yield held
-    } catch (error) {
-      source.failure = { error }
-      throw error
-    }
-  }
+/** Holds the last piece back until the end is there, so that the registry never gets the whole of a blob that is too long. */
+function sized(
+  chunks: Chunks,
+  descriptor: Descriptor,
+  { name, start }: { readonly name: string; readonly start: number },
+): Flow {
+  return flow(async take => {
+    let received = start
+    let last: Uint8Array | undefined
+    await pour(chunks, piece => {
+      if (piece.length === 0) return undefined
+      received += piece.length
+      checkSize(received, descriptor, name)
+      if (received < descriptor.size) return take(piece)
+      last = Buffer.from(piece)
+      return undefined
+    })
+    checkEnd(received, descriptor, name)
+    if (last !== undefined) await take(last)
+  })
 }

@@ -1,3 +1,4 @@
+import type { ImageDestination } from '../image-store.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { descriptorOf, type Manifest } from '../oci/manifest.ts'
 import { type WorkGroup, withWorkGroup } from '../work-group.ts'
@@ -20,7 +21,7 @@ import { selectImage } from './select-image.ts'
  */
 export async function copyImage(options: CopyOptions): Promise<CopyResult> {
   const settings = copySettings(options)
-  const { jobs: limit, signal, now } = settings
+  const { limit, signal, now } = settings
   const startMs = now()
   const reader = new ManifestReader(settings.source)
   const record = await withWorkGroup({ limit, signal }, group => copy({ ...settings, reader, group }))
@@ -34,11 +35,8 @@ interface Job extends CopySettings {
 }
 
 async function copy(job: Job): Promise<CopyRecord> {
-  const { source, destination, tags, group, force } = job
-  const [root, found] = await group.all([
-    source.resolve(job.from),
-    group.map(tags, tag => destination.find(tag)),
-  ])
+  const { destination, tags, group, force } = job
+  const [root, found] = await group.all([findRoot(job), group.map(tags, tag => destination.find(tag))])
   await checkRoot(root, job)
   const newTags = ({ digest }: Descriptor) => tags.filter((_, at) => force || found[at]?.digest !== digest)
   const isTagged = (image: Descriptor) => tags.length > 0 && newTags(image).length === 0
@@ -49,11 +47,25 @@ async function copy(job: Job): Promise<CopyRecord> {
   const manifest = await readImage(root, job)
   const image = descriptorOf(manifest)
   const platforms = manifest.kind === 'index' ? offeredPlatforms(manifest.content.manifests) : undefined
-  const isThere = !force && (isTagged(image) || (await destination.find(image.digest)) !== undefined)
-  if (isThere && newTags(image).length === 0) return { root, image, platforms, ...nothingDone(image) }
+  const isComplete = newTags(image).length === 0
   // A registry and a layout may hold an index without all that it lists; a tag for it is a promise that all is there.
-  const plan = isThere && manifest.kind !== 'index' ? nothingBelow : await planCopy(manifest, job)
+  const isWorthAsking = isComplete || manifest.kind !== 'index'
+  const isThere = !force && isWorthAsking && (isTagged(image) || (await isAt(destination, image)))
+  if (isThere && isComplete) return { root, image, platforms, ...nothingDone(image) }
+  const plan = isThere ? nothingBelow : await planCopy(manifest, job)
   return { root, image, platforms, ...(await carryOut(plan, { manifest, tags: newTags(image) }, job)) }
+}
+
+/** What `from` stands for; with its content at once where that costs nothing more. */
+async function findRoot({ source, from, reader }: Job): Promise<Descriptor> {
+  if (source.readManifest === undefined || source.metersReads) return await source.resolve(from)
+  const manifest = await source.readManifest(from)
+  reader.add(manifest)
+  return descriptorOf(manifest)
+}
+
+async function isAt(destination: ImageDestination, { digest }: Descriptor): Promise<boolean> {
+  return (await destination.find(digest)) !== undefined
 }
 
 async function readImage(root: Descriptor, job: Job): Promise<Manifest> {

@@ -16,8 +16,8 @@ export type TransferEvent =
   | { readonly type: 'blob-started'; readonly descriptor: Descriptor }
   /** So many bytes went by since the last such event of this blob. */
   | { readonly type: 'blob-progress'; readonly descriptor: Descriptor; readonly bytes: number }
-  /** The blob's upload starts again from its first byte; its progress counts from zero. */
-  | { readonly type: 'blob-restarted'; readonly descriptor: Descriptor }
+  /** The blob goes on, or starts again, at the byte `start`; its progress counts from there. */
+  | { readonly type: 'blob-restarted'; readonly descriptor: Descriptor; readonly start: number }
   | { readonly type: 'blob-done'; readonly descriptor: Descriptor; readonly how: PutBlobResult | 'foreign' }
   | {
       readonly type: 'manifest-done'

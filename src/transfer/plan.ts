@@ -1,5 +1,5 @@
 import { DrayError } from '../errors.ts'
-import type { ImageDestination } from '../image-store.ts'
+import type { ImageDestination, ImageSource } from '../image-store.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { childBlobs, childManifests, descriptorOf, type Manifest } from '../oci/manifest.ts'
@@ -18,7 +18,7 @@ export interface CopyPlan {
 }
 
 export interface PlanOptions {
-  readonly source: { readonly name: string }
+  readonly source: Pick<ImageSource, 'name' | 'metersReads'>
   readonly destination: Pick<ImageDestination, 'find'>
   readonly reader: ManifestReader
   readonly group: WorkGroup
@@ -68,16 +68,21 @@ async function findMissing(
   level: readonly Descriptor[],
   options: PlanOptions & Seen,
 ): Promise<readonly Manifest[]> {
-  const { destination, reader, group, force, depths, present } = options
+  const { source, destination, reader, group, force, depths, present } = options
   const found = await group.map(level, async descriptor => {
     const { digest } = descriptor
     if (present.has(digest)) return undefined
     const isMissing = force || depths.has(digest)
-    if (!isMissing && (await destination.find(digest)) !== undefined) {
+    // What a missing index lists is seldom there, so both ends are asked at the same time where a read costs nothing.
+    const finding = isMissing ? undefined : destination.find(digest)
+    const reading = isMissing || !source.metersReads ? reader.readEntry(descriptor) : undefined
+    // What cannot be read is of no interest if it is there; but nothing may be left running.
+    await Promise.allSettled([finding, reading])
+    if ((await finding) !== undefined) {
       present.set(digest, descriptor)
       return undefined
     }
-    return await reader.readEntry(descriptor)
+    return await (reading ?? reader.readEntry(descriptor))
   })
   return found.filter(manifest => manifest !== undefined)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { backoffMs } from '../backoff.ts'
 import { DrayError, isDrayError } from '../errors.ts'
-import type { Chunks } from '../flow.ts'
+import { type Chunks, type Flow, flow, type Take, watched } from '../flow.ts'
 import type { BlobRange, ImageSource } from '../image-store.ts'
 import { verified } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
@@ -32,16 +32,12 @@ export const defaultRetries = 5
 
 /**
  * The content of a blob, as one stream. A broken connection, a time-out, a fault of the registry or an early end opens
- * the source again at the byte where it broke; a source that cannot be opened is left to its store. Size and digest are those of all that was given out, and the last
- * piece is only given out when both are right. The source's stream is closed however this one ends.
+ * the source again at the byte where it broke; a source that cannot be opened is left to its store. Size and digest are
+ * those of all that was given out, and the last piece is only given out when both are right.
  * @throws DrayError what the source threw last; `INTEGRITY` for other content than the descriptor says; `ABORTED`
  */
-export function readBlob(
-  source: ImageSource,
-  descriptor: Descriptor,
-  options: ReadBlobOptions = {},
-): AsyncGenerator<Uint8Array> {
-  return verified(resumed(source, descriptor, options), descriptor, blobName(source, descriptor))
+export function readBlob(source: ImageSource, descriptor: Descriptor, options: ReadBlobOptions = {}): Flow {
+  return verified(readBlobFrom(source, descriptor, options), descriptor, blobName(source, descriptor))
 }
 
 /** What a blob is called in messages and events. */
@@ -49,40 +45,58 @@ export function blobName(source: Pick<ImageSource, 'name'>, descriptor: Descript
   return `${source.name}@${descriptor.digest}`
 }
 
-/** The bytes of one opening after the other, until all have come or the source has no more. */
-async function* resumed(
+/** The same from the byte `start` on, and not verified: a store that verifies what it gets needs no more. */
+export function readBlobFrom(
   source: ImageSource,
   descriptor: Descriptor,
-  options: ReadBlobOptions,
-): AsyncGenerator<Uint8Array> {
-  const { retries = defaultRetries } = options
+  options: ReadBlobOptions & { readonly start?: number | undefined } = {},
+): Flow {
+  const { retries = defaultRetries, signal, start: first = 0 } = options
   const name = blobName(source, descriptor)
-  let position = 0
-  let attempt = 0
-  for (;;) {
-    const start = position
-    const content = await openAt(source, descriptor, { start, signal: options.signal })
-    let fault: DrayError | undefined
-    try {
-      for await (const chunk of content) {
-        throwIfAborted(options.signal)
-        position += chunk.length
-        yield chunk
-      }
-      // A source that ends without a fault and without a byte has no more; `verified` says what is missing.
-      if (position >= descriptor.size || position === start) return
-    } catch (error) {
-      throwIfAborted(options.signal)
-      // What breaks after the last byte, which was the right one, does no harm.
-      if (position === descriptor.size && position > start) return
-      if (!isBrokenStream(error)) throw error
-      fault = error
+  return flow(async take => {
+    let position = first
+    let attempt = 0
+    for (;;) {
+      const start = position
+      const opening = await pourOpening(source, descriptor, {
+        start,
+        signal,
+        take: piece => {
+          throwIfAborted(signal)
+          position += piece.length
+          return take(piece)
+        },
+      })
+      // What breaks after the last byte, which was the right one, does no harm. A source that ends without a fault and
+      // without a byte has no more; who verifies says what is missing.
+      if (position >= descriptor.size || (opening === 'ended' && position === start)) return
+      if (position > start) attempt = 0
+      const fault =
+        opening === 'ended' ? new DrayError('NETWORK', `${name}: ended after ${position} bytes`) : opening
+      if (attempt >= retries) throw fault
+      await pause({ name, reason: fault.message, delayMs: backoffMs(attempt, Math.random()) }, options)
+      attempt += 1
     }
-    if (position > start) attempt = 0
-    fault ??= new DrayError('NETWORK', `${name}: ended after ${position} bytes`)
-    if (attempt >= retries) throw fault
-    await pause({ name, reason: fault.message, delayMs: backoffMs(attempt, Math.random()) }, options)
-    attempt += 1
+  })
+}
+
+/** Reads the source once; gives back the fault that another opening may mend. */
+async function pourOpening(
+  source: ImageSource,
+  descriptor: Descriptor,
+  { start, signal, take }: BlobRange & { readonly take: Take },
+): Promise<'ended' | DrayError> {
+  const content = await openAt(source, descriptor, { start, signal })
+  let fault: unknown
+  try {
+    await watched(content, error => {
+      fault = error
+    }).pour(take)
+    return 'ended'
+  } catch (error) {
+    throwIfAborted(signal)
+    if (error === fault && isBrokenStream(fault)) return fault
+    throw error
   }
 }
 
@@ -121,6 +135,7 @@ async function pause(retry: Retry, options: ReadBlobOptions): Promise<void> {
   }
 }
 
-function defaultSleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+/** Waits by the machine's own clock. */
+export function defaultSleep(delayMs: number, signal?: AbortSignal): Promise<void> {
   return wait(delayMs, undefined, { signal })
 }

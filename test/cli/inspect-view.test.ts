@@ -6,7 +6,7 @@ import { type Inspection, inspectionOf } from '../../src/cli/inspection.ts'
 import { widthOf } from '../../src/cli/text-width.ts'
 import { parseConfig } from '../../src/oci/config.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
-import { parseManifest } from '../../src/oci/manifest.ts'
+import { parseManifest } from '../../src/oci/parse-manifest.ts'
 
 const now = new Date('2025-04-20T12:00:00Z')
 const fixture = join(import.meta.dirname, '../../fixtures/hello')

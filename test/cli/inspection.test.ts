@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { type Inspection, inspectionOf } from '../../src/cli/inspection.ts'
 import { parseConfig } from '../../src/oci/config.ts'
 import { digestOf } from '../../src/oci/digest.ts'
-import { parseManifest } from '../../src/oci/manifest.ts'
 import { mediaTypes } from '../../src/oci/media-types.ts'
+import { parseManifest } from '../../src/oci/parse-manifest.ts'
 
 const bytesOf = (document: unknown) => Buffer.from(JSON.stringify(document))
 const layer = (name: string, size: number) => ({ mediaType: 'layer', digest: digestOf(name), size })

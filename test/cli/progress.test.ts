@@ -118,13 +118,29 @@ describe('bars', () => {
     const { stream, progress, feed } = await start(80)
     halfway(feed)
     feed(
-      { type: 'blob-restarted', descriptor: big },
+      { type: 'blob-restarted', descriptor: big, start: 0 },
       { type: 'blob-done', descriptor: small, how: 'present' },
     )
     vi.advanceTimersByTime(100)
     expect(stream.screen[0]).toContain('  0%, 1.0 kB of 40.0 MB, ')
     expect(stream.screen[0]).toContain('1 of 2 blobs')
     feed({ type: 'blob-done', descriptor: big, how: 'copied' })
+    vi.advanceTimersByTime(100)
+    expect(withoutSpinner(stream.screen)).toEqual(['#  100%, 40.0 MB of 40.0 MB, 2 of 2 blobs'])
+    progress.stop()
+  })
+
+  it('count a blob that goes on from where it does', async () => {
+    const { stream, progress, feed } = await start(80)
+    halfway(feed)
+    feed({ type: 'blob-restarted', descriptor: big, start: 10_000_000 })
+    vi.advanceTimersByTime(100)
+    expect(stream.screen[0]).toContain(' 24%, 10.0 MB of 40.0 MB, ')
+    feed(
+      { type: 'blob-progress', descriptor: big, bytes: 1_000_000 },
+      { type: 'blob-done', descriptor: big, how: 'copied' },
+      { type: 'blob-done', descriptor: small, how: 'copied' },
+    )
     vi.advanceTimersByTime(100)
     expect(withoutSpinner(stream.screen)).toEqual(['#  100%, 40.0 MB of 40.0 MB, 2 of 2 blobs'])
     progress.stop()

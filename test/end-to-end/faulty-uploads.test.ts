@@ -105,12 +105,14 @@ describe.skipIf(!requirePeers('docker-registry'))('a copy to a registry over a b
   it('asks where an upload stands when the registry wants to know that to cancel it', async () => {
     await using front = await startFaultyProxy(`http://${embedded.host}`)
     front.spoil({ method: 'PUT', path: uploads, fault: { kind: 'cut-upload', afterBytes: 10 } })
+    front.spoil({ method: 'GET', path: uploads, fault: { kind: 'answer', status: 404 } })
     front.spoil({ method: 'DELETE', path: uploads, fault: { kind: 'answer', status: 416 } })
     await dray(['copy', '--quiet', '--jobs', '1', `oci:${big.layout.path}:big`, `${front.host}/front:big`])
     const [first] = front.requests.filter(({ path }) => uploads.test(path))
     const asked = front.requests.filter(({ path }) => path === first?.path)
     expect(asked.map(({ method, status }) => [method, status])).toEqual([
       ['PUT', 0],
+      ['GET', 404],
       ['DELETE', 416],
       ['GET', 204],
       ['DELETE', 204],

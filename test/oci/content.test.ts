@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DrayError } from '../../src/errors.ts'
 import { collect, verified } from '../../src/oci/content.ts'
-import { type DigestAlgorithm, digestOf } from '../../src/oci/digest.ts'
+import { type DigestAlgorithm, DigestCounter, digestOf } from '../../src/oci/digest.ts'
 
 async function* stream(...pieces: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
   for (const piece of pieces) yield Buffer.from(piece)
@@ -116,6 +116,23 @@ describe('verified', () => {
       DrayError,
     )
     expect(closed).toBe(2)
+  })
+
+  it('goes on with a digest and a count of what came before', async () => {
+    const before = new DigestCounter()
+    before.add(Buffer.from('one '))
+    const counted: number[] = []
+    const onCounted = ({ bytes }: DigestCounter) => counted.push(bytes)
+    const rest = verified(stream('t', 'wo'), descriptorFor('one two'), 'blob', { counter: before, onCounted })
+    expect(await drain(rest)).toEqual({ text: 'two' })
+    expect(counted).toEqual([5, 7])
+  })
+
+  it('refuses what does not go with what came before', async () => {
+    const before = new DigestCounter()
+    before.add(Buffer.from('ONE '))
+    const rest = verified(stream('t', 'wo'), descriptorFor('one two'), 'blob', { counter: before })
+    expect(await drain(rest)).toEqual({ text: 't', error: integrity('blob: the content has digest') })
   })
 
   it('never gives out the whole of wrong content, in whatever pieces it comes', async () => {

@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { DrayError } from '../../src/errors.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
-import {
-  childBlobs,
-  childManifests,
-  descriptorOf,
-  maxManifestBytes,
-  type ParseManifestOptions,
-  parseManifest,
-} from '../../src/oci/manifest.ts'
+import { childBlobs, childManifests, descriptorOf, maxManifestBytes } from '../../src/oci/manifest.ts'
 import { mediaTypes } from '../../src/oci/media-types.ts'
+import { type ParseManifestOptions, parseManifest } from '../../src/oci/parse-manifest.ts'
 
 const json = (document: unknown): Uint8Array => Buffer.from(JSON.stringify(document))
 const blob = (content: string, mediaType = 'application/octet-stream') => ({

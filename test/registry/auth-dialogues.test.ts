@@ -1,14 +1,12 @@
 import nock from 'nock'
 import { describe, expect, it } from 'vitest'
 import type { Credential } from '../../src/credential.ts'
-import { collect } from '../../src/oci/content.ts'
 import { descriptorOf } from '../../src/oci/manifest.ts'
-import { sampleBlob, sampleImage } from '../support/sample-image.ts'
+import { sampleImage } from '../support/sample-image.ts'
 import { useDialogues } from './dialogue.ts'
 
 const meet = useDialogues()
 const { manifest } = sampleImage('one')
-const blob = sampleBlob('a layer')
 const anna: Credential = { kind: 'basic', username: 'anna', password: 'secret' }
 const basic = `Basic ${Buffer.from('anna:secret').toString('base64')}`
 
@@ -26,53 +24,6 @@ const authorized = (origin: string, authorization: string): nock.Scope =>
 const denied = (message: string) => ({ errors: [{ code: 'DENIED', message }] })
 
 describe('an anonymous pull', () => {
-  it('from Docker Hub: challenge, token, manifest, and the blob from a CDN that gets no token', async () => {
-    const { registry } = meet('docker.io')
-    const scope = 'repository:library/alpine:pull'
-    const path = '/v2/library/alpine/manifests/3.20'
-    bare('https://registry-1.docker.io')
-      .head(path)
-      .reply(401, '', {
-        'www-authenticate': `Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="${scope}"`,
-      })
-    bare('https://auth.docker.io').get('/token').query({ service: 'registry.docker.io', scope }).reply(200, {
-      token: 'hub',
-      access_token: 'hub',
-      expires_in: 300,
-      issued_at: '2022-11-01T06:11:20.10593176Z',
-    })
-    const hub = authorized('https://registry-1.docker.io', 'Bearer hub')
-    hub.head(path).reply(200, '', found)
-    hub.get(`/v2/library/alpine/manifests/${manifest.digest}`).reply(200, Buffer.from(manifest.bytes))
-    hub
-      .get(`/v2/library/alpine/blobs/${blob.descriptor.digest}`)
-      .reply(307, '', { location: 'https://cdn.example/blob?sig=x' })
-    bare('https://cdn.example').get('/blob').query({ sig: 'x' }).reply(200, blob.bytes)
-
-    const alpine = registry.repository('library/alpine')
-    expect(await alpine.resolve('3.20')).toEqual(descriptorOf(manifest))
-    expect((await alpine.getManifest(descriptorOf(manifest))).digest).toBe(manifest.digest)
-    expect((await collect(await alpine.getBlob(blob.descriptor), 100, 'blob')).toString()).toBe('a layer')
-  })
-
-  it('from gcr.io: a service without quotes, and a redirect to a path of its own host that keeps the token', async () => {
-    const { registry } = meet('gcr.io')
-    const path = `/v2/p/app/blobs/${blob.descriptor.digest}`
-    bare('https://gcr.io')
-      .get(path)
-      .reply(401, '', { 'www-authenticate': 'Bearer realm="https://gcr.io/v2/token",service=gcr.io' })
-    bare('https://gcr.io')
-      .get('/v2/token')
-      .query({ service: 'gcr.io', scope: 'repository:p/app:pull' })
-      .reply(200, { token: 'g' })
-    const gcr = authorized('https://gcr.io', 'Bearer g')
-    gcr.get(path).reply(302, '', { location: '/artifacts-downloads/x' })
-    gcr.get('/artifacts-downloads/x').reply(200, blob.bytes)
-    expect(
-      await collect(await registry.repository('p/app').getBlob(blob.descriptor), 100, 'blob'),
-    ).toHaveLength(7)
-  })
-
   it('from GHCR of a private package tells that a login is wanted', async () => {
     const { registry } = meet('ghcr.io')
     nock('https://ghcr.io').head('/v2/o/app/manifests/v1').reply(401, '', {
@@ -92,34 +43,6 @@ describe('an anonymous pull', () => {
 })
 
 describe('a login', () => {
-  it('at Docker Hub trades the password for tokens, one for all requests of a push', async () => {
-    const { registry } = meet('docker.io', anna)
-    bare('https://registry-1.docker.io').post('/v2/anna/app/blobs/uploads/').reply(401, '', {
-      'www-authenticate':
-        'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:anna/app:pull,push"',
-    })
-    authorized('https://auth.docker.io', basic)
-      .get('/token')
-      .query({ service: 'registry.docker.io', scope: 'repository:anna/app:pull,push', client_id: 'dray' })
-      .reply(200, { token: 'hub' })
-    const hub = authorized('https://registry-1.docker.io', 'Bearer hub')
-    hub
-      .post('/v2/anna/app/blobs/uploads/')
-      .reply(202, '', { location: 'https://registry-1.docker.io/v2/anna/app/blobs/uploads/1?_state=s' })
-    hub
-      .put('/v2/anna/app/blobs/uploads/1', 'a layer')
-      .query({ _state: 's', digest: blob.descriptor.digest })
-      .reply(201)
-    hub.put('/v2/anna/app/manifests/v1', Buffer.from(manifest.bytes).toString()).reply(201)
-    const app = registry.repository('anna/app', 'pull,push')
-    await app.putBlob(blob.descriptor, async () =>
-      (async function* () {
-        yield blob.bytes
-      })(),
-    )
-    await app.putManifest(manifest, ['v1'])
-  })
-
   it('at Docker Hub with a wrong password is refused in the words of its token service', async () => {
     const { registry } = meet('docker.io')
     nock('https://registry-1.docker.io').get('/v2/').reply(401, '', {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { Chunks } from '../../src/flow.ts'
 import { startFront } from './front.ts'
-import { answer, blob, first, open, query, takesUploads } from './upload-script.ts'
+import { answer, blob, first, mountPath, open, query, start, takesUploads } from './upload-script.ts'
 
 describe('a mount', () => {
-  const path = `/v2/app/blobs/uploads/?mount=sha256%3A${blob.descriptor.digest.slice(7)}&from=other`
+  const path = mountPath(blob.descriptor, 'other')
   const notOpened = async (): Promise<Chunks> => {
     throw new Error('the source was opened')
   }
@@ -93,6 +93,6 @@ describe('a mount', () => {
     await using other = await startFront(takesUploads())
     expect(front.repository.canMountFrom(other.repository)).toBe(false)
     await front.repository.putBlob(blob.descriptor, open, { mountFrom: other.repository })
-    expect(front.lines[0]).toBe('POST /v2/app/blobs/uploads/')
+    expect(front.lines[0]).toBe(start)
   })
 })

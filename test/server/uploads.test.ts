@@ -234,6 +234,15 @@ describe('a mount', () => {
     expect((await mount('mount/to', '&from=mount/from')).status).toBe(201)
   })
 
+  it('from the repository itself tells whether the blob is there', async () => {
+    await registry.putBlob('mount/self', blob)
+    const there = await mount('mount/self', '&from=mount/self')
+    expect(there).toMatchObject({ status: 201, headers: { location: `/v2/mount/self/blobs/${digest}` } })
+    await expectBlob('mount/self')
+    await registry.ask('DELETE', `/v2/mount/self/blobs/${digest}`)
+    expect((await mount('mount/self', '&from=mount/self')).status).toBe(202)
+  })
+
   it('outlives the blob that it came from', async () => {
     await registry.putBlob('mount/gone', blob)
     await mount('mount/heir', '&from=mount/gone')

@@ -41,6 +41,16 @@ async function* breakAfter(chunks: Chunks, bytes: number): AsyncGenerator<Uint8A
   }
 }
 
+/** What stores are asked before anything is written; a copy leaves the question for a blob to `putBlob`. */
+const questions = [
+  { verb: 'resolve' },
+  { verb: 'readManifest', atOnce: true },
+  { verb: 'getManifest' },
+  { verb: 'find 1.0' },
+  { verb: 'find sha256' },
+  { verb: 'hasBlob', dryRun: true },
+]
+
 describe('a source that breaks', () => {
   test('is taken up again at the byte where it broke, within the same upload', async () => {
     const { source, destination, layers, options } = imageOf(5000)
@@ -180,18 +190,16 @@ describe('a failure', () => {
     expect(destination.tags.size).toBe(0)
   })
 
-  test.each(['resolve', 'find', 'getManifest', 'hasBlob'])(
-    'of %s is thrown and nothing is tagged',
-    async verb => {
-      const { source, destination, options } = imageOf(100)
-      const fault = new DrayError('UNAUTHORIZED', 'denied')
-      source.faults.ask = destination.faults.ask = async call => {
-        if (call.startsWith(verb)) throw fault
-      }
-      await expect(copyImage(options)).rejects.toBe(fault)
-      expect(destination.callsOf('putManifest')).toEqual([])
-    },
-  )
+  test.each(questions)('of $verb is thrown and nothing is tagged', async ({ verb, atOnce, dryRun }) => {
+    const { source, destination, options } = imageOf(100)
+    if (atOnce) source.readsAtOnce()
+    const fault = new DrayError('UNAUTHORIZED', 'denied')
+    source.faults.ask = destination.faults.ask = async call => {
+      if (call.startsWith(verb)) throw fault
+    }
+    await expect(copyImage({ ...options, dryRun })).rejects.toBe(fault)
+    expect(destination.callsOf('putManifest')).toEqual([])
+  })
 })
 
 describe('an abort by the caller', () => {
@@ -211,13 +219,14 @@ describe('an abort by the caller', () => {
     expect(destination.callsOf('putManifest')).toEqual([])
   })
 
-  test.each(['resolve', 'getManifest', 'find sha256', 'hasBlob'])('during %s writes nothing', async verb => {
+  test.each(questions)('during $verb writes nothing', async ({ verb, atOnce, dryRun }) => {
     const { source, destination, options } = imageOf(100)
+    if (atOnce) source.readsAtOnce()
     const caller = new AbortController()
     source.faults.ask = destination.faults.ask = async call => {
       if (call.startsWith(verb)) caller.abort()
     }
-    const failed = copyImage({ ...options, signal: caller.signal })
+    const failed = copyImage({ ...options, dryRun, signal: caller.signal })
     await expect(failed).rejects.toMatchObject({ code: 'ABORTED' })
     expect(destination.callsOf()).toEqual([])
   })

@@ -9,6 +9,8 @@ describe('options', () => {
     { options: { tags: ['not a tag'] }, code: 'INVALID_REFERENCE' },
     { options: { jobs: 0 }, code: 'USAGE' },
     { options: { retries: -1 }, code: 'USAGE' },
+    { options: { bytesPerSecond: 0 }, code: 'USAGE' },
+    { options: { bytesPerSecond: Number.NaN }, code: 'USAGE' },
     { options: { unpack: true }, code: 'USAGE' },
   ])('that make no sense are refused before any request: $options', async ({ options, code }) => {
     const { source, destination } = stores()

@@ -42,8 +42,15 @@ describe('what is there already', () => {
     for (const manifest of [amd64, arm64, index]) give(source, destination, manifest)
     tag(destination, 'old', index)
     const result = await copyImage({ source, from: '1.0', destination, tags: ['old', 'new'] })
-    expect(source.calls).toEqual(['resolve 1.0', `getManifest ${index.digest}`])
-    expect(destination.callsOf()).toEqual([`putManifest ${index.digest} new`])
+    const read = [index, amd64, arm64].map(({ digest }) => `getManifest ${digest}`)
+    expect(source.calls).toEqual(['resolve 1.0', ...read])
+    expect(destination.calls).toEqual([
+      'find old',
+      'find new',
+      `find ${amd64.digest}`,
+      `find ${arm64.digest}`,
+      `putManifest ${index.digest} new`,
+    ])
     expect(result).toMatchObject({ tags: ['old', 'new'], manifests: { copied: 1, present: 2 }, bytes: 0 })
   })
 
@@ -73,6 +80,7 @@ describe('what is there already', () => {
     })
     expect(source.callsOf('getManifest')).toEqual([
       `getManifest ${index.digest}`,
+      `getManifest ${amd64.digest}`,
       `getManifest ${arm64.digest}`,
     ])
     expect(destination.callsOf('putManifest')).toEqual([

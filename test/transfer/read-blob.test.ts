@@ -195,7 +195,7 @@ describe('reading a blob', () => {
   test('ends with ABORTED between two pieces and closes the source', async () => {
     const { source, blob } = blobAt()
     const caller = new AbortController()
-    const reading = readBlob(source, blob, { signal: caller.signal })
+    const reading = readBlob(source, blob, { signal: caller.signal })[Symbol.asyncIterator]()
     await reading.next()
     caller.abort()
     await expect(reading.next()).rejects.toMatchObject({ code: 'ABORTED' })

@@ -16,9 +16,12 @@ interface CopyFlags extends CommonFlags {
   readonly platform?: readonly Platform[]
   readonly unpack?: boolean
   readonly tag?: readonly string[]
-  readonly jobs: number
+  readonly jobs?: number
+  /** Bytes per second. */
+  readonly limitRate?: number
   readonly retries?: number
   readonly includeForeign?: boolean
+  readonly verify: boolean
   readonly force?: boolean
   readonly dryRun?: boolean
   readonly progress: ProgressFlag
@@ -30,8 +33,14 @@ export function define(command: Command, context: CliContext): void {
     .argument('<destination>', "a reference, or oci:DIR[:TAG]; without a tag a layout keeps the source's")
     .option('-t, --tag <tag>', 'write this tag too; repeatable', collectTag)
     .option('--unpack', 'with one --platform: copy its image without the index, under its own digest')
-    .option('-j, --jobs <n>', 'how many transfers at a time', options.parsePositive, 8)
+    .option('-j, --jobs <n>', 'how many transfers at a time (8 large, 32 small)', options.parsePositive)
+    .option(
+      '--limit-rate <size>',
+      'bytes of blobs per second, all transfers together, such as 20M',
+      options.parsePositiveSize,
+    )
     .option('--include-foreign', 'copy foreign (non-distributable) layers too')
+    .option('--no-verify', 'leave the checking of blobs to the registry that they go to')
     .option('-f, --force', 'write every manifest and tag again; blobs that are there are left alone')
     .option('--dry-run', 'say what would be done, and do nothing')
     .addOption(
@@ -94,7 +103,17 @@ async function copy(
   return withSession(session, async () => {
     const source = await session.openSource(from, options.endFlags(flags, 'from'))
     const destination = await session.openDestination(to, options.endFlags(flags, 'to'))
-    const { platform: platforms, unpack, jobs, retries, includeForeign, force, dryRun } = flags
+    const {
+      platform: platforms,
+      unpack,
+      jobs,
+      limitRate,
+      retries,
+      includeForeign,
+      verify,
+      force,
+      dryRun,
+    } = flags
     return copyImage({
       source: source.store,
       from: source.reference,
@@ -104,8 +123,10 @@ async function copy(
       platforms,
       unpack,
       jobs,
+      bytesPerSecond: limitRate,
       retries,
       includeForeign,
+      verify,
       force,
       dryRun,
       onEvent,

@@ -1,0 +1,116 @@
+import { type Chunks, type Flow, flow, type Take, watched } from '../flow.ts'
+import type { ImageDestination, ImageSource } from '../image-store.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import { abortError } from '../work-group.ts'
+import { Checkpoints } from './checkpoints.ts'
+import type { OnTransferEvent } from './events.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { blobName, type ReadBlobOptions, readBlobFrom } from './read-blob.ts'
+
+export interface BlobReadingsOptions {
+  readonly source: ImageSource
+  readonly destination: Pick<ImageDestination, 'verifiesBlobs'>
+  /** Ends all readings. */
+  readonly group: { readonly signal: AbortSignal }
+  readonly onEvent: OnTransferEvent
+  /** How blobs are read; their readings also end with the group. */
+  readonly reading: Omit<ReadBlobOptions, 'signal'>
+  /** Hash what passes, where the destination does not do so itself. */
+  readonly verify: boolean
+  /** Holds all the blobs together to a number of bytes per second. */
+  readonly rateLimit?: RateLimit | undefined
+}
+
+/** The readings of one blob, a new one whenever its upload starts or goes on again; only one is open at a time. */
+export class BlobReadings {
+  readonly #descriptor: Descriptor
+  readonly #options: BlobReadingsOptions
+  readonly #checkpoints: Checkpoints | undefined
+  #current: Reading | undefined
+  #fault: unknown
+
+  constructor(descriptor: Descriptor, options: BlobReadingsOptions) {
+    this.#descriptor = descriptor
+    this.#options = options
+    const { verify, destination, source } = options
+    const isVerified = verify && destination.verifiesBlobs !== true
+    this.#checkpoints = isVerified ? new Checkpoints(descriptor, blobName(source, descriptor)) : undefined
+  }
+
+  /** What the source failed with for good; it is not asked again after that. */
+  get fault(): unknown {
+    return this.#fault
+  }
+
+  /** The content from the byte `start` on. */
+  async open(start = 0): Promise<Chunks> {
+    if (this.#fault !== undefined) throw this.#fault
+    const { onEvent } = this.#options
+    const isAgain = this.#current !== undefined
+    await this.close()
+    if (isAgain || start > 0) onEvent({ type: 'blob-restarted', descriptor: this.#descriptor, start })
+    const reading = new Reading()
+    this.#current = reading
+    const content = this.#read(start, reading.closed)
+    return flow(take => reading.pour(content, take))
+  }
+
+  /** Ends the reading that is open; the source's stream is closed when this is done. */
+  async close(): Promise<void> {
+    await this.#current?.close()
+  }
+
+  #read(start: number, closed: AbortSignal): Flow {
+    const { source, group, reading, rateLimit, onEvent } = this.#options
+    const descriptor = this.#descriptor
+    const signal = AbortSignal.any([group.signal, closed])
+    const readFrom = (position: number) =>
+      readBlobFrom(source, descriptor, { ...reading, start: position, signal })
+    const content = this.#checkpoints?.verified(start, readFrom) ?? readFrom(start)
+    const faulty = watched(content, error => {
+      // The end of a reading that was closed is no fault of the source's.
+      if (!closed.aborted) this.#fault = error
+    })
+    return flow(take =>
+      faulty.pour(piece => {
+        onEvent({ type: 'blob-progress', descriptor, bytes: piece.length })
+        const turn = rateLimit?.take(piece.length, signal)
+        return turn === undefined ? take(piece) : turn.then(() => take(piece))
+      }),
+    )
+  }
+}
+
+/** Content that can be ended from outside, though the source stalls, or the store has left it without a word. */
+class Reading {
+  readonly #abort = new AbortController()
+  #refuse: ((reason: unknown) => void) | undefined
+  #ended: Promise<unknown> = Promise.resolve()
+
+  /** Ends the source. */
+  get closed(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  pour(content: Flow, take: Take): Promise<void> {
+    const ended = content.pour(piece => {
+      const taken = take(piece)
+      return taken === undefined ? undefined : this.#unlessClosed(taken)
+    })
+    this.#ended = ended.catch(() => undefined)
+    return ended
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort()
+    this.#refuse?.(abortError(this.closed))
+    await this.#ended
+  }
+
+  #unlessClosed(taken: Promise<unknown>): Promise<unknown> {
+    return new Promise((keep, refuse) => {
+      this.#refuse = refuse
+      taken.then(keep, refuse)
+    })
+  }
+}
