@@ -1,3 +1,4 @@
+import { DrayError } from '../errors.ts'
 import { type Chunks, type Flow, flow, type Take, watched } from '../flow.ts'
 import type { ImageDestination, ImageSource } from '../image-store.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
@@ -102,7 +103,8 @@ class Reading {
   }
 
   async close(): Promise<void> {
-    this.#abort.abort()
+    // With a reason of its own: the usual one takes milliseconds to load.
+    this.#abort.abort(new DrayError('ABORTED', 'the reading is over'))
     this.#refuse?.(abortError(this.closed))
     await this.#ended
   }

@@ -23,7 +23,7 @@ export interface CopyOptions {
   readonly platforms?: readonly Platform[] | undefined
   /** Copy the image of the one platform named, without its index; its digest stays. */
   readonly unpack?: boolean | undefined
-  /** How many blobs or manifests travel at a time; unless told 8 large ones, or up to 32 that are small. */
+  /** How many blobs or manifests travel at a time; unless told 8 large ones, or up to 24 that are small. */
   readonly jobs?: number | undefined
   /** How many bytes of blobs go by in a second, all transfers together; as many as can unless told. */
   readonly bytesPerSecond?: number | undefined
@@ -55,9 +55,14 @@ export interface CopyOptions {
  * Eight streams fill a fast line, and more only take memory (measured on loopback: 4 to 48 make no difference). What is
  * small waits for answers rather than for bytes, so more of that pays where answers take long.
  */
-const defaultLimit = 32
+const defaultLimit = 24
 const largeBytes = 1024 * 1024
-const largeWeight = 4
+const largeWeight = 3
+
+/** A clock; the `performance` of Node's costs milliseconds to load. */
+function milliseconds(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}
 
 /**
  * Checks what can be wrong with options before any request goes out, and fills in the defaults.
@@ -65,7 +70,7 @@ const largeWeight = 4
  */
 export function copySettings(options: CopyOptions) {
   const { tags, platforms = [], unpack = false, jobs, retries = defaultRetries } = options
-  const { bytesPerSecond, sleep = defaultSleep, now = () => performance.now() } = options
+  const { bytesPerSecond, sleep = defaultSleep, now = milliseconds } = options
   for (const tag of tags) {
     const fault = tagFault(tag)
     if (fault !== undefined) throw new DrayError('INVALID_REFERENCE', `invalid tag "${tag}": ${fault}`)

@@ -26,7 +26,7 @@ const large = 1024 * 1024
 
 test.each([
   { what: 'large blobs', sizes: Array<number>(20).fill(large), most: 8 },
-  { what: 'small blobs', sizes: Array<number>(60).fill(large - 1), most: 32 },
+  { what: 'small blobs', sizes: Array<number>(60).fill(large - 1), most: 24 },
 ])('a copy without jobs has $most $what under way', async ({ sizes, most }) => {
   expect(await mostUnderWay(sizes)).toBe(most)
 })

@@ -33,7 +33,7 @@ export function define(command: Command, context: CliContext): void {
     .argument('<destination>', "a reference, or oci:DIR[:TAG]; without a tag a layout keeps the source's")
     .option('-t, --tag <tag>', 'write this tag too; repeatable', collectTag)
     .option('--unpack', 'with one --platform: copy its image without the index, under its own digest')
-    .option('-j, --jobs <n>', 'how many transfers at a time (8 large, 32 small)', options.parsePositive)
+    .option('-j, --jobs <n>', 'how many transfers at a time (8 large, 24 small)', options.parsePositive)
     .option(
       '--limit-rate <size>',
       'bytes of blobs per second, all transfers together, such as 20M',
