@@ -37,19 +37,22 @@ function report(error: unknown, args: readonly string[], context: CliContext): v
   process.exitCode = exitCodeOf(cause)
 }
 
+/** To look at a stream of the process's opens it, so that is left to who needs it. */
 function processContext(): CliContext {
-  tolerateClosedPipe(process.stderr)
+  let stderr: NodeJS.WriteStream | undefined
   return {
     env: process.env,
     homeDir: process.env.HOME ?? homedir(),
     platform: process.platform,
     uid: process.getuid?.(),
-    // To look at it opens it.
     get stdin() {
       return process.stdin
     },
     stdout: openStdout(process.stdout),
-    stderr: process.stderr,
+    get stderr() {
+      stderr ??= tolerateClosedPipe(process.stderr)
+      return stderr
+    },
     signal: interruptSignal(),
   }
 }

@@ -40,11 +40,12 @@ export function openStdout(stream: Writable & { readonly isTTY?: boolean }): Std
   }
 }
 
-/** Lets the program run on when nobody reads its stderr any more. */
-export function tolerateClosedPipe(stream: Writable): void {
+/** Lets the program run on when nobody reads its stderr any more. Gives the stream back. */
+export function tolerateClosedPipe<Stream extends Writable>(stream: Stream): Stream {
   stream.on('error', error => {
     if (!isClosedPipe(error)) throw error
   })
+  return stream
 }
 
 function writeError(error: Error): Error {

@@ -107,11 +107,10 @@ export const cases: readonly Case[] = [
 ]
 
 /**
- * What a copy to an empty registry needs: GET, POST and PUT for each blob, GET and PUT for each manifest, and one question
- * whether the image is there already.
+ * Three for each blob (POST, GET, PUT) and for each manifest (a HEAD at the destination, GET, PUT); a single image is looked
+ * for by tag and by digest.
  */
 export function coldRequests({ platforms, layers }: ImageShape): number {
   const blobs = platforms * (layers + 1)
-  const manifests = platforms === 1 ? 1 : platforms + 1
-  return 3 * blobs + 2 * manifests + 1
+  return platforms === 1 ? 3 * blobs + 4 : 3 * (blobs + platforms + 1)
 }

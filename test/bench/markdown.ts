@@ -43,6 +43,8 @@ function figures({ wallMs, memoryMb, requests }: Measurement): string {
   ].join(', ')
 }
 
+/** That memory is within its bounds need not be said in every line. */
 function goals({ judgements }: JudgedCase): string {
-  return judgements.map(describeJudgement).join('; ')
+  const telling = judgements.filter(({ goal, met }) => goal.measure !== 'memory' || !met)
+  return telling.map(describeJudgement).join('; ')
 }
