@@ -28,6 +28,7 @@ export class BlobReadings {
   readonly #options: BlobReadingsOptions
   readonly #checkpoints: Checkpoints | undefined
   #current: Reading | undefined
+  #early: { readonly reading: Reading; readonly content: Promise<Chunks> } | undefined
   #fault: unknown
 
   constructor(descriptor: Descriptor, options: BlobReadingsOptions) {
@@ -43,30 +44,51 @@ export class BlobReadings {
     return this.#fault
   }
 
+  /** Asks the source for the blob before the store does, so that both are asked at the same time. */
+  begin(): void {
+    const reading = new Reading()
+    const content = this.#options.source.getBlob(this.#descriptor, {
+      start: 0,
+      signal: this.#signalOf(reading),
+    })
+    // Of no interest unless the store asks; then it shows.
+    content.catch(() => undefined)
+    this.#early = { reading, content }
+  }
+
   /** The content from the byte `start` on. */
   async open(start = 0): Promise<Chunks> {
     if (this.#fault !== undefined) throw this.#fault
     const { onEvent } = this.#options
     const isAgain = this.#current !== undefined
+    const early = start === 0 ? this.#early : undefined
+    if (early === undefined) await this.#early?.reading.close()
+    this.#early = undefined
     await this.close()
     if (isAgain || start > 0) onEvent({ type: 'blob-restarted', descriptor: this.#descriptor, start })
-    const reading = new Reading()
+    const reading = early?.reading ?? new Reading()
     this.#current = reading
-    const content = this.#read(start, reading.closed)
+    const content = this.#read(start, reading, early?.content)
     return flow(take => reading.pour(content, take))
   }
 
   /** Ends the reading that is open; the source's stream is closed when this is done. */
   async close(): Promise<void> {
+    await this.#early?.reading.close()
     await this.#current?.close()
   }
 
-  #read(start: number, closed: AbortSignal): Flow {
-    const { source, group, reading, rateLimit, onEvent } = this.#options
+  #signalOf({ closed }: Reading): AbortSignal {
+    return AbortSignal.any([this.#options.group.signal, closed])
+  }
+
+  #read(start: number, current: Reading, early?: Promise<Chunks>): Flow {
+    const { source, reading, rateLimit, onEvent } = this.#options
     const descriptor = this.#descriptor
-    const signal = AbortSignal.any([group.signal, closed])
+    const { closed } = current
+    const signal = this.#signalOf(current)
     const readFrom = (position: number) =>
-      readBlobFrom(source, descriptor, { ...reading, start: position, signal })
+      readBlobFrom(source, descriptor, { ...reading, start: position, signal, opened: early })
     const content = this.#checkpoints?.verified(start, readFrom) ?? readFrom(start)
     const faulty = watched(content, error => {
       // The end of a reading that was closed is no fault of the source's.

@@ -30,10 +30,12 @@ export async function copyBlobs(
   options: CopyBlobsOptions,
 ): Promise<readonly BlobOutcome[]> {
   const { group, onEvent, dryRun, weigh } = options
+  const seen = { copied: false, present: false }
   const bring = async (descriptor: Descriptor): Promise<BlobOutcome> => {
     if (dryRun) return { descriptor, how: await foresee(descriptor, options) }
     onEvent({ type: 'blob-started', descriptor })
-    const how = await copyBlob(descriptor, options)
+    const how = await copyBlob(descriptor, { ...options, isLikelyMissing: seen.copied && !seen.present })
+    if (how === 'copied' || how === 'present') seen[how] = true
     onEvent({ type: 'blob-done', descriptor, how })
     return { descriptor, how }
   }
@@ -52,13 +54,21 @@ function isLeftOut({ mediaType }: Descriptor, { includeForeign }: CopyBlobsOptio
   return !includeForeign && isForeignLayerType(mediaType)
 }
 
-async function copyBlob(descriptor: Descriptor, options: CopyBlobsOptions): Promise<BlobOutcome['how']> {
+interface CopyBlobOptions extends CopyBlobsOptions {
+  /** Where the blobs before were all missing, this one will be too: the download starts while the upload is opened. */
+  readonly isLikelyMissing: boolean
+}
+
+async function copyBlob(descriptor: Descriptor, options: CopyBlobOptions): Promise<BlobOutcome['how']> {
   const { source, destination, group } = options
   if (isLeftOut(descriptor, options)) return 'foreign'
   const readings = new BlobReadings(descriptor, options)
+  const mountFrom = destination.canMountFrom?.(source) ? source : undefined
+  if (options.isLikelyMissing && mountFrom === undefined && destination.verifiesBlobs !== true)
+    readings.begin()
   try {
     return await destination.putBlob(descriptor, start => readings.open(start), {
-      mountFrom: destination.canMountFrom?.(source) ? source : undefined,
+      mountFrom,
       signal: group.signal,
     })
   } catch (error) {

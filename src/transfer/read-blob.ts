@@ -45,21 +45,30 @@ export function blobName(source: Pick<ImageSource, 'name'>, descriptor: Descript
   return `${source.name}@${descriptor.digest}`
 }
 
+export interface ReadBlobFromOptions extends ReadBlobOptions {
+  /** The first byte; 0 unless told. */
+  readonly start?: number | undefined
+  /** What the source was asked for already, from the first byte on. */
+  readonly opened?: Promise<Chunks> | undefined
+}
+
 /** The same from the byte `start` on, and not verified: a store that verifies what it gets needs no more. */
 export function readBlobFrom(
   source: ImageSource,
   descriptor: Descriptor,
-  options: ReadBlobOptions & { readonly start?: number | undefined } = {},
+  options: ReadBlobFromOptions = {},
 ): Flow {
   const { retries = defaultRetries, signal, start: first = 0 } = options
   const name = blobName(source, descriptor)
   return flow(async take => {
     let position = first
     let attempt = 0
+    let { opened } = options
     for (;;) {
       const start = position
-      const opening = await pourOpening(source, descriptor, {
-        start,
+      const content = opened ?? openAt(source, descriptor, { start, signal })
+      opened = undefined
+      const opening = await pourOpening(content, {
         signal,
         take: piece => {
           throwIfAborted(signal)
@@ -82,11 +91,10 @@ export function readBlobFrom(
 
 /** Reads the source once; gives back the fault that another opening may mend. */
 async function pourOpening(
-  source: ImageSource,
-  descriptor: Descriptor,
-  { start, signal, take }: BlobRange & { readonly take: Take },
+  opening: Promise<Chunks>,
+  { signal, take }: { readonly signal: AbortSignal | undefined; readonly take: Take },
 ): Promise<'ended' | DrayError> {
-  const content = await openAt(source, descriptor, { start, signal })
+  const content = await opening
   let fault: unknown
   try {
     await watched(content, error => {

@@ -72,6 +72,43 @@ describe('the requests of a copy', () => {
     ])
   })
 
+  describe('for the content of a blob', () => {
+    /** Which blobs the source was asked for before the destination: the largest first, one by one. */
+    async function begunEarly(layerSizes: readonly number[], isThere: (position: number) => boolean) {
+      const { source, destination, options } = registries()
+      const image = addImage(source, { layers: layerSizes.map((size, at) => bytesOf(size, at)) })
+      tag(source, '1.0', image)
+      const [config, ...layers] = blobsOf(source, image)
+      const bytesAt = (position: number) => source.blobs.get(layers[position]?.digest ?? image.digest)
+      for (const [position, layer] of layers.entries()) {
+        const bytes = bytesAt(position)
+        if (isThere(position) && bytes !== undefined) destination.blobs.set(layer.digest, bytes)
+      }
+      const early: number[] = []
+      destination.faults.putBlob = async descriptor => {
+        await settle()
+        const position = [...layers, config].findIndex(blob => blob?.digest === descriptor.digest)
+        if (source.calls.includes(`getBlob ${descriptor.digest} 0`)) early.push(position)
+        return undefined
+      }
+      await copyImage({ ...options, jobs: 1 })
+      expect(source.openStreams).toBe(0)
+      return { early, asked: source.callsOf('getBlob').length }
+    }
+
+    test('go out with those to the destination once a blob was missing there', async () => {
+      expect(await begunEarly([900, 800, 700], () => false)).toEqual({ early: [1, 2, 3], asked: 4 })
+    })
+
+    test('wait for its answer again once a blob was there', async () => {
+      expect(await begunEarly([900, 800, 700, 600], at => at === 1)).toEqual({ early: [1], asked: 5 })
+    })
+
+    test('wait for its answer as long as every blob was there', async () => {
+      expect(await begunEarly([900, 800], at => at < 2)).toEqual({ early: [], asked: 1 })
+    })
+  })
+
   test('are for a new tag of an image that is there: one question, and the tag', async () => {
     const { source, destination, options } = registries()
     const image = addImage(source)
