@@ -32,7 +32,12 @@ export async function startUpload(
   const isAskedFirst = !isSister && learnt.mountTellsPresence === false
   if (isAskedFirst && (await isPresent())) return 'present'
   const from = isAskedFirst ? undefined : (mountFrom ?? context.repository)
-  const request = { ...repositoryRequest(context, 'POST', 'blobs/uploads/'), isBulk: true, signal }
+  using answered = afterwards(signal)
+  const request = {
+    ...repositoryRequest(context, 'POST', 'blobs/uploads/'),
+    isBulk: true,
+    signal: answered.signal,
+  }
   const mounted =
     from === undefined ? undefined : await tryMount(context, mountRequest(request, descriptor, from))
   if (mounted?.status === 201) {
@@ -55,6 +60,30 @@ export async function startUpload(
   if (!isSister) learnt.mountTellsPresence = false
   await cancelUpload(session)
   return 'present'
+}
+
+/** How long the answer to a request that opens a session is waited for when the upload is not wanted any more. */
+const graceMs = 2_000
+
+/**
+ * A signal that follows another one later: to leave before the answer is there would leave a session open of which
+ * nobody knows where it is.
+ */
+function afterwards(signal: AbortSignal | undefined): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const abort = () => {
+    timer = setTimeout(() => controller.abort(signal?.reason), graceMs)
+  }
+  if (signal?.aborted) controller.abort(signal.reason)
+  signal?.addEventListener('abort', abort, { once: true })
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+    },
+  }
 }
 
 /** A question that fails must not leave a session open: what is wrong shows again when the blob is sent. */

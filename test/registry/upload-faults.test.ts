@@ -51,6 +51,21 @@ describe('a registry that answers early and hangs up', () => {
   })
 })
 
+describe('an abort while a session is opened', () => {
+  it('waits for its answer, sends nothing, and cancels it', async () => {
+    const caller = new AbortController()
+    const inner = takesUploads()
+    await using front = await startFront((seen, response) => {
+      if (seen.method !== 'POST') return inner(seen, response)
+      caller.abort()
+      setImmediate(() => inner(seen, response))
+    })
+    const put = front.repository.putBlob(blob.descriptor, open, { signal: caller.signal })
+    await expect(put).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(front.lines.map(line => line.split(' ', 1)[0])).toEqual(['POST', 'DELETE'])
+  })
+})
+
 describe('content that breaks off', () => {
   const fault = new Error('the source broke off')
   const breaking = async function* (): Chunks {
