@@ -1,5 +1,6 @@
 import type { Credential, FindCredential } from '../credential.ts'
 import { type DrayError, isDrayError } from '../errors.ts'
+import { untilAborted } from '../until-aborted.ts'
 import type { Challenge } from './challenge.ts'
 import { describeBody } from './error-body.ts'
 import { type Access, challengeOf, fixedAccess, type Grant, isAnswerable } from './grant.ts'
@@ -116,7 +117,8 @@ export function auth(options: AuthOptions): Middleware {
     const scopes = mergeScopes([scope, ...(request.scopes ?? [])])
     const wanted = { realm: realmOf(challenge, request.url), service, scopes, credential: how.credential }
     const refused = how.used?.authorization.replace(/^Bearer /, '')
-    const { value, expiresAt } = await unlessAborted(getToken(wanted, refused), request.signal)
+    // Many may wait for one token, so whoever gives up leaves the fetching of it to the others.
+    const { value, expiresAt } = await untilAborted(getToken(wanted, refused), request.signal, aborted)
     return { authorization: `Bearer ${value}`, expiresAt }
   }
 
@@ -125,17 +127,6 @@ export function auth(options: AuthOptions): Middleware {
     if (used?.isAnonymous) return undefined
     return options.findCredential?.({ registry: options.registry, repository: repositoryOf(request) })
   }
-}
-
-/** Many may wait for one token, so whoever gives up leaves the fetching of it to the others. */
-function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
-  if (signal === undefined) return work
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(aborted(signal))
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }
 
 interface HowToObtain {

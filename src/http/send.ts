@@ -1,7 +1,15 @@
 import type { Readable } from 'node:stream'
 import type { Agent, buildConnector, Dispatcher } from 'undici'
 import { DrayError } from '../errors.ts'
-import { type HttpRequest, type HttpResponse, headersFrom, isStreamBody, type Send } from './message.ts'
+import { flow, pour, watched } from '../flow.ts'
+import {
+  type HttpRequest,
+  type HttpResponse,
+  headersFrom,
+  isStreamBody,
+  type Send,
+  type StreamBody,
+} from './message.ts'
 import { aborted, networkError } from './network-error.ts'
 import { type TlsOptions, type TlsSettings, tlsOptions } from './tls.ts'
 
@@ -173,7 +181,12 @@ async function exchange(
   options: TransportOptions,
 ): Promise<HttpResponse> {
   const signal = request.signal ?? options.signal
-  const upload = isStreamBody(request.body) ? watched(request.body.open, signal) : undefined
+  const upload = isStreamBody(request.body) ? request.body : undefined
+  /** What the source of the bytes failed with, which is then the true cause of the request's end. */
+  let failure: { readonly error: unknown } | undefined
+  const onFault = (error: unknown) => {
+    failure = { error }
+  }
   try {
     signal?.throwIfAborted()
     const response = await open.request({
@@ -181,7 +194,8 @@ async function exchange(
       path: `${request.url.pathname}${request.url.search}`,
       method: request.method,
       headers: requestHeaders(request),
-      body: upload === undefined ? ((request.body as Uint8Array | undefined) ?? null) : asBody(upload.chunks),
+      body:
+        upload === undefined ? ((request.body as Uint8Array | undefined) ?? null) : asBody(upload, onFault),
       ...(upload !== undefined && options.timeoutMs === undefined ? { headersTimeout: uploadTimeoutMs } : {}),
       ...(signal === undefined ? {} : { signal }),
     })
@@ -197,7 +211,7 @@ async function exchange(
     }
   } catch (error) {
     if (signal?.aborted) throw aborted(signal)
-    if (upload?.failure !== undefined) throw upload.failure.error
+    if (failure !== undefined) throw failure.error
     throw networkError(error, request.url)
   }
 }
@@ -212,34 +226,9 @@ function requestHeaders(request: HttpRequest): Record<string, string> {
 }
 
 /** undici sends any async iterable; its types know only of streams. */
-function asBody(chunks: AsyncIterable<Uint8Array>): Readable {
-  return chunks as unknown as Readable
-}
-
-interface WatchedUpload {
-  readonly chunks: AsyncIterable<Uint8Array>
-  /** What the source of the bytes threw, which is then the true cause of the request's end. */
-  failure?: { readonly error: unknown }
-}
-
-function watched(
-  open: () => Promise<AsyncIterable<Uint8Array>>,
-  signal: AbortSignal | undefined,
-): WatchedUpload {
-  const upload: WatchedUpload = { chunks: read() }
-  return upload
-
-  async function* read(): AsyncGenerator<Uint8Array> {
-    try {
-      for await (const chunk of await open()) {
-        if (signal?.aborted) return
-        yield chunk
-      }
-    } catch (error) {
-      upload.failure = { error }
-      throw error
-    }
-  }
+function asBody({ open }: StreamBody, onFault: (error: unknown) => void): Readable {
+  const content = flow(async take => pour(await open(), take))
+  return watched(content, onFault) as unknown as Readable
 }
 
 async function* guarded(

@@ -11,7 +11,7 @@ import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts'
 import { BlobWriter, type ExpectedBlob } from './blob-writer.ts'
 import { PartialFolder } from './partial-folder.ts'
 import { writeResumably } from './resumable-write.ts'
-import { throwIfAborted } from './until-aborted.ts'
+import { throwIfAborted } from './transfer-aborted.ts'
 
 /** Blobs of so many bytes and more leave a part to go on with when their writing is broken off. */
 const resumableBytes = 1024 * 1024

@@ -4,7 +4,8 @@ import { FileAppender } from '../files/file-appender.ts'
 import { pourFile } from '../files/pour-file.ts'
 import { type Chunks, pour } from '../flow.ts'
 import { algorithmOf, type Digest, DigestCounter } from '../oci/digest.ts'
-import { throwIfAborted, untilAborted } from './until-aborted.ts'
+import { untilAborted } from '../until-aborted.ts'
+import { throwIfAborted, transferAborted } from './transfer-aborted.ts'
 
 /** What a blob that is written must be. */
 export interface ExpectedBlob {
@@ -70,7 +71,7 @@ export class BlobWriter {
       return written
     }
     try {
-      await untilAborted(signal, pour(chunks, take))
+      await untilAborted(pour(chunks, take), signal, transferAborted)
     } finally {
       await appender.end()
     }

@@ -3,7 +3,7 @@ import { DrayError } from '../../src/errors.ts'
 import { type Chunks, pour } from '../../src/flow.ts'
 import { BlobReadings } from '../../src/transfer/blob-readings.ts'
 import type { TransferEvent } from '../../src/transfer/events.ts'
-import { addBlob, bytesOf, instantSleep, settle, stores } from './images.ts'
+import { addBlob, bytesOf, instantSleep, settle, stall, stores } from './images.ts'
 
 const content = bytesOf(5000)
 
@@ -37,17 +37,6 @@ async function drain(chunks: Chunks): Promise<{ bytes: Buffer; error?: unknown }
     () => ({ bytes: Buffer.concat(parts) }),
     error => ({ bytes: Buffer.concat(parts), error }),
   )
-}
-
-/** Gives one piece, and then nothing until the signal aborts. */
-async function* stall(chunks: Chunks, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    yield chunk
-    break
-  }
-  await new Promise<void>((_, reject) => {
-    signal?.addEventListener('abort', () => reject(new DrayError('NETWORK', 'socket closed')))
-  })
 }
 
 describe('the readings of a blob', () => {

@@ -4,7 +4,7 @@ import type { Chunks } from '../../src/flow.ts'
 import { copyImage } from '../../src/transfer/copy.ts'
 import type { TransferEvent } from '../../src/transfer/events.ts'
 import type { MemoryStore } from '../support/memory-store.ts'
-import { addBlob, addImage, addIndex, bytesOf, instantSleep, settle, stores, tag } from './images.ts'
+import { addBlob, addImage, addIndex, bytesOf, instantSleep, settle, stall, stores, tag } from './images.ts'
 
 /** One image with a layer for each length, and a copy of it that is ready to run. */
 function imageOf(...lengths: number[]) {
@@ -19,17 +19,6 @@ function imageOf(...lengths: number[]) {
 
 function isQuiet(...all: MemoryStore[]): boolean {
   return all.every(({ openStreams, runningPuts }) => openStreams === 0 && runningPuts === 0)
-}
-
-/** Gives one piece, and then nothing until the signal aborts. */
-async function* stall(chunks: Chunks, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    yield chunk
-    break
-  }
-  await new Promise<void>((_, reject) => {
-    signal?.addEventListener('abort', () => reject(new DrayError('NETWORK', 'socket closed')))
-  })
 }
 
 async function* breakAfter(chunks: Chunks, bytes: number): AsyncGenerator<Uint8Array> {

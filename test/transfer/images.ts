@@ -1,4 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { DrayError } from '../../src/errors.ts'
+import type { Chunks } from '../../src/flow.ts'
 import type { Descriptor } from '../../src/oci/descriptor.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { childBlobs, descriptorOf } from '../../src/oci/manifest.ts'
@@ -136,4 +138,15 @@ export function copyFrom(source: MemoryStore, root: Descriptor, { only = [], unp
     unpack: unpack !== undefined,
   })
   return { destination, copied }
+}
+
+/** Gives one piece, and then nothing until the signal aborts. */
+export async function* stall(chunks: Chunks, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk
+    break
+  }
+  await new Promise<void>((_, reject) => {
+    signal?.addEventListener('abort', () => reject(new DrayError('NETWORK', 'socket closed')))
+  })
 }
