@@ -14,16 +14,31 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'credential.ts': [],
   'flow.ts': [],
   'until-aborted.ts': [],
+  'web-service.ts': [],
   'image-store.ts': ['flow.ts', 'oci', 'errors.ts'],
   files: ['errors.ts'],
   oci: ['errors.ts', 'flow.ts'],
-  http: ['until-aborted.ts', 'oci', 'errors.ts', 'flow.ts', 'backoff.ts', 'credential.ts'],
-  registry: ['http', 'oci', 'errors.ts', 'flow.ts', 'work-group.ts', 'credential.ts', 'image-store.ts'],
+  http: ['until-aborted.ts', 'oci', 'errors.ts', 'flow.ts', 'backoff.ts', 'credential.ts', 'web-service.ts'],
+  aws: ['errors.ts', 'web-service.ts'],
+  keychain: ['errors.ts'],
+  config: ['files', 'oci', 'errors.ts', 'credential.ts'],
+  registry: [
+    'http',
+    'oci',
+    'aws',
+    'errors.ts',
+    'flow.ts',
+    'work-group.ts',
+    'credential.ts',
+    'image-store.ts',
+    'web-service.ts',
+  ],
+  doctor: ['http', 'registry', 'oci', 'errors.ts', 'flow.ts', 'credential.ts'],
   layout: ['until-aborted.ts', 'files', 'oci', 'errors.ts', 'flow.ts', 'image-store.ts'],
   'docker-archive': ['oci', 'errors.ts', 'image-store.ts'],
   'docker-daemon': ['oci', 'errors.ts', 'image-store.ts'],
   transfer: ['oci', 'errors.ts', 'flow.ts', 'backoff.ts', 'work-group.ts', 'image-store.ts'],
-  credentials: ['files', 'oci', 'errors.ts', 'credential.ts'],
+  credentials: ['files', 'oci', 'aws', 'errors.ts', 'credential.ts', 'web-service.ts'],
   server: ['files', 'oci', 'layout', 'errors.ts', 'flow.ts', 'image-store.ts'],
 }
 
@@ -32,6 +47,9 @@ const wiring = ['cli', 'index.ts']
 
 const onlyIn: readonly { readonly what: RegExp; readonly where: RegExp }[] = [
   { what: /^undici$/, where: /^src\/http\/send\.ts$/ },
+  { what: /^aws4fetch$/, where: /^src\/aws\// },
+  { what: /^(?:yaml|smol-toml)$/, where: /^src\/config\// },
+  { what: /^@napi-rs\/keyring$/, where: /^src\/keychain\// },
   { what: /^(?:commander|chalk|ora)$/, where: /^src\/cli\// },
   { what: /^node:process$/, where: /^src\/cli\// },
 ]
@@ -255,7 +273,7 @@ function turnedArrows(sources: Sources): string[] {
 }
 
 function strayPackages(sources: Sources): string[] {
-  const dependencies = Object.keys(manifest.dependencies)
+  const dependencies = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })
   return faults(sources, (file, { specifier }) => {
     if (specifier.startsWith('.')) return false
     const isKnown = dependencies.some(name => specifier === name || specifier.startsWith(`${name}/`))

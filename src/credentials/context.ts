@@ -1,4 +1,5 @@
 import type { Credential, CredentialTarget } from '../credential.ts'
+import type { AskWebService } from '../web-service.ts'
 
 /** All that the search for credentials takes from its surroundings; nothing else is read. */
 export interface CredentialContext {
@@ -15,7 +16,25 @@ export interface CredentialContext {
   readonly helperTimeoutMs?: number | undefined
   /** Ends a waiting helper. */
   readonly signal?: AbortSignal | undefined
+  /** What dray's own configuration says of a registry or repository. */
+  readonly findConfigured?: FindConfiguredLogin | undefined
+  /** The program that keeps logins in the operating system's keychain, and its first arguments; without it, none is asked. */
+  readonly keychainProgram?: readonly [string, ...string[]] | undefined
+  /** Asks the clouds' own services for a registry's password; without it, none is asked. */
+  readonly askWebService?: AskWebService | undefined
 }
+
+/** A login that dray's own configuration has for a registry or a part of it: a credential, or who keeps it. */
+export interface ConfiguredLogin {
+  /** For people: `registries["ghcr.io"] in /home/x/.config/dray/config.yaml`. */
+  readonly origin: string
+  readonly credential?: Credential | undefined
+  /** The NAME of a `docker-credential-NAME`. */
+  readonly helper?: string | undefined
+}
+
+/** Answers with the configured login of the longest path that fits the target. */
+export type FindConfiguredLogin = (target: CredentialTarget) => Promise<ConfiguredLogin | undefined>
 
 /** A credential beside the place that it came from. */
 export interface CredentialEntry {
