@@ -1,5 +1,7 @@
+import type { FindCredential } from '../credential.ts'
 import type { HttpRequest, Send } from '../http/message.ts'
 import type { Clock, RetryEvent, RetryPolicy } from '../http/retry.ts'
+import type { KnownProvider, ProviderId } from './providers/provider.ts'
 
 /** What every call to one registry needs. */
 export interface RegistryContext {
@@ -9,6 +11,13 @@ export interface RegistryContext {
   readonly url: URL
   /** With authentication, retries and redirects. */
   readonly send: Send
+  /** The same without authentication, for any host. */
+  readonly plain: Send
+  readonly findCredential: FindCredential
+  /** What this registry is said to be, where its name does not tell. */
+  readonly provider?: ProviderId | undefined
+  /** The environment, for providers whose own API has keys of its own (AWS). */
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly policy: RetryPolicy
   readonly clock: Clock
   readonly onEvent?: ((event: RegistryEvent) => void) | undefined
@@ -20,6 +29,8 @@ export interface RegistryContext {
 export interface Learnt {
   /** A blob asked to be mounted from its own repository is answered 201 when it is there; unset before that was seen. */
   mountTellsPresence?: boolean
+  /** Whose registry it is, by how it answers. */
+  provider?: Promise<KnownProvider>
 }
 
 /** What a registry client tells while it works. */

@@ -2,11 +2,18 @@ import { DrayError, isDrayError } from '../errors.ts'
 import type { TagOrDigest } from '../image-store.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
 import { withWorkGroup } from '../work-group.ts'
+import { unknownProvider } from './providers/known-providers.ts'
+import type { GoneWithTag } from './providers/provider.ts'
 import type { Repository } from './repository.ts'
 
 export interface DeleteImageOptions {
   /** Take along the other tags that stand for the same image, where the registry cannot leave them. */
   readonly force?: boolean | undefined
+  /**
+   * Where a tag cannot be deleted alone: move it to an image made to be thrown away, and delete that by its digest.
+   * The registry must allow deleting.
+   */
+  readonly viaDummy?: boolean | undefined
   /** Find out what would be deleted, and delete nothing. */
   readonly dryRun?: boolean | undefined
   /** How many tags are looked up at a time; 8 unless told. */
@@ -37,8 +44,9 @@ const defaultJobs = 8
 const refusedByTag = new Set([400, 405, 406, 415, 501])
 
 /**
- * Deletes a tag alone, or a manifest by digest. A registry that cannot delete a tag alone gets the manifest's digest,
- * unless other tags stand for it; these are looked up one by one, since no registry tells them.
+ * Deletes a tag alone, or a manifest by digest. A registry that cannot delete a tag alone through the registry API is
+ * asked through its provider's own. Where there is none, it gets the manifest's digest, unless other tags stand for it;
+ * these are looked up one by one, since no registry tells them.
  * @throws DrayError `NOT_FOUND`, `UNAUTHORIZED`, `UNSUPPORTED` when other tags would go too, or nothing can be deleted
  */
 export async function deleteImage(
@@ -47,22 +55,46 @@ export async function deleteImage(
   options: DeleteImageOptions = {},
 ): Promise<DeletedImage> {
   const { digest } = await repository.resolve(reference)
-  const dryRun = options.dryRun ?? false
-  const byTag = {
-    repository: repository.name,
-    digest,
-    tags: [reference],
-    siblings: [],
-    manifest: false,
-    dryRun,
+  const deleted = { repository: repository.name, digest, siblings: [], dryRun: options.dryRun ?? false }
+  if (isDigest(reference)) {
+    const tags = await tagsOf(repository, digest, options)
+    if (tags.length > 0 && !options.force) throw wouldTakeAlong(repository, reference, tags)
+    if (!options.dryRun) await deleteByDigest(repository, digest, tags)
+    return { ...deleted, tags, manifest: true }
   }
-  if (!isDigest(reference) && !dryRun && (await deletedByTag(repository, reference))) return byTag
-  const tags = await tagsOf(repository, digest, options)
-  const siblings = tags.filter(tag => tag !== reference)
-  if (!isDigest(reference) && dryRun) return { ...byTag, siblings }
-  if (siblings.length > 0 && !options.force) throw wouldTakeAlong(repository, reference, siblings)
-  if (!dryRun) await deleteByDigest(repository, digest)
-  return { ...byTag, tags, manifest: true }
+  if (options.dryRun) {
+    const siblings = await siblingsOf(repository, { tag: reference, digest }, options)
+    return { ...deleted, tags: [reference], siblings, manifest: false }
+  }
+  return { ...deleted, ...(await deleteTag(repository, { tag: reference, digest }, options)) }
+}
+
+interface TagOfImage {
+  readonly tag: string
+  readonly digest: Digest
+}
+
+async function deleteTag(
+  repository: Repository,
+  { tag, digest }: TagOfImage,
+  options: DeleteImageOptions,
+): Promise<GoneWithTag> {
+  const { force = false } = options
+  const { hasOwnTagDelete = false } = repository.knownProvider ?? {}
+  if (!hasOwnTagDelete && (await deletedByTag(repository, tag))) return { tags: [tag], manifest: false }
+  const { provider, access } = await repository.provider()
+  if (provider.deleteTag) {
+    return provider.deleteTag(access, { repository: repository.path, tag, digest, force })
+  }
+  if (options.viaDummy) {
+    const { deleteViaDummy } = await import('./delete-via-dummy.ts')
+    await deleteViaDummy(repository, tag)
+    return { tags: [tag], manifest: false }
+  }
+  const siblings = await siblingsOf(repository, { tag, digest }, options)
+  if (siblings.length > 0 && !force) throw wouldTakeAlong(repository, tag, siblings)
+  await deleteByDigest(repository, digest, [tag, ...siblings])
+  return { tags: [tag, ...siblings], manifest: true }
 }
 
 async function deletedByTag(repository: Repository, tag: string): Promise<boolean> {
@@ -73,6 +105,14 @@ async function deletedByTag(repository: Repository, tag: string): Promise<boolea
     if (isDrayError(error) && refusedByTag.has(error.status ?? 0)) return false
     throw error
   }
+}
+
+async function siblingsOf(
+  repository: Repository,
+  { tag, digest }: TagOfImage,
+  options: DeleteImageOptions,
+): Promise<string[]> {
+  return (await tagsOf(repository, digest, options)).filter(other => other !== tag)
 }
 
 /** The tags that stand for a digest; each costs a HEAD request. */
@@ -102,28 +142,31 @@ export function wouldTakeAlong(
     ? 'these tags stand for it'
     : 'this registry cannot delete a tag alone, and the same image has the tags'
   return new DrayError('UNSUPPORTED', `${name} is not deleted: ${why}: ${list}`, {
-    hint: 'delete those tags too with --force, or first tag something else with the one that is to go',
+    hint: isDigest(reference)
+      ? 'delete those tags too with --force'
+      : 'delete those tags too with --force, or only this one with --via-dummy, which moves it to an image to throw away',
   })
 }
 
-async function deleteByDigest(repository: Repository, digest: Digest): Promise<void> {
+async function deleteByDigest(
+  repository: Repository,
+  digest: Digest,
+  tags: readonly string[],
+): Promise<void> {
+  if (repository.knownProvider?.hasOwnImageDelete) {
+    const { provider, access } = await repository.provider()
+    if (provider.deleteImage)
+      return provider.deleteImage(access, { repository: repository.path, digest, tags })
+  }
   try {
     await repository.delete(digest)
   } catch (error) {
     if (!isDrayError(error, 'UNSUPPORTED')) throw error
+    const { known } = await repository.provider()
     throw new DrayError('UNSUPPORTED', error.message, {
-      hint: deleteHint(repository.name),
+      hint: known.deleteHint ?? unknownProvider.deleteHint,
       cause: error,
       status: error.status,
     })
   }
-}
-
-/** How images are deleted where the registry's API does not allow it. */
-function deleteHint(name: string): string {
-  const registry = name.split('/', 1)[0] ?? ''
-  if (registry === 'ghcr.io')
-    return "delete the version in the package's settings on GitHub, or with its packages REST API"
-  if (/\.dkr\.ecr\..*\.amazonaws\.com/.test(registry)) return 'delete it with: aws ecr batch-delete-image'
-  return "deletion is switched off there; distribution's registry allows it with REGISTRY_STORAGE_DELETE_ENABLED=true"
 }

@@ -9,6 +9,9 @@ import { type Clock, defaultRetryPolicy, type RetryPolicy, retry } from '../http
 import { repositoryScope } from '../http/scope.ts'
 import { systemClock } from '../http/system-clock.ts'
 import type { RegistryContext, RegistryEvent } from './context.ts'
+import { unknownProvider } from './providers/known-providers.ts'
+import type { OpenProvider } from './providers/open-provider.ts'
+import type { FoundRepository, ProviderId } from './providers/provider.ts'
 import { expectStatus } from './registry-error.ts'
 import { Repository } from './repository.ts'
 
@@ -26,6 +29,10 @@ export interface RegistryOptions extends PaceLimits {
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly userAgent?: string | undefined
   readonly retryPolicy?: Partial<RetryPolicy> | undefined
+  /** What it is, where its name does not tell; otherwise it is found out when that matters. */
+  readonly provider?: ProviderId | undefined
+  /** The environment, for providers whose own API has keys of its own (AWS). */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
   readonly clock?: Clock | undefined
   /** Ends waits and requests that have no signal of their own. */
   readonly signal?: AbortSignal | undefined
@@ -70,6 +77,10 @@ export class Registry {
       registry,
       url,
       send: this.#authorized(findCredential),
+      plain,
+      findCredential: findCredential ?? (async () => undefined),
+      provider: options.provider,
+      env: options.env ?? {},
       policy,
       clock,
       onEvent,
@@ -91,27 +102,53 @@ export class Registry {
   }
 
   /**
-   * All repositories that this login may see, page by page (distribution's catalog; not in the specification).
-   * @throws DrayError `UNSUPPORTED` where a registry keeps its catalog closed
+   * All repositories that this login may see, page by page (distribution's catalog; not in the specification), or as the
+   * provider's own API lists them where that is closed.
+   * @throws DrayError `UNSUPPORTED`, `UNAUTHORIZED` where neither is open, with a hint for that provider
    */
   async *catalog(pageSize?: number): AsyncGenerator<string> {
     const { pagedNames } = await import('./pages.ts')
     const request = { method: 'GET', url: new URL('v2/_catalog', this.#context.url) } as const
+    const list = { request, field: 'repositories', what: `list ${this.name}`, pageSize }
     try {
-      yield* pagedNames(this.#context, {
-        request,
-        field: 'repositories',
-        what: `list ${this.name}`,
-        pageSize,
-      })
+      yield* pagedNames(this.#context, list)
     } catch (error) {
       if (!isDrayError(error) || ![401, 403, 404, 405].includes(error.status ?? 0)) throw error
+      const { known, provider, access } = await this.provider()
+      if (provider.catalog) return yield* provider.catalog(access)
       throw new DrayError(error.code === 'NOT_FOUND' ? 'UNSUPPORTED' : error.code, error.message, {
-        hint: 'many registries keep their catalog closed or open it to administrators only',
+        hint: known.catalogHint ?? unknownProvider.catalogHint,
         cause: error,
         status: error.status,
       })
     }
+  }
+
+  /**
+   * Repositories that fit the words: as the provider finds them, otherwise those of the catalog whose names hold every
+   * one of the words.
+   * @throws DrayError what `catalog` throws
+   */
+  async *search(words: string): AsyncGenerator<FoundRepository> {
+    const { provider, access } = await this.provider()
+    if (provider.search) return yield* provider.search(access, words)
+    const wanted = words.toLowerCase().split(/\s+/)
+    for await (const repository of this.catalog()) {
+      if (!wanted.every(word => repository.toLowerCase().includes(word))) continue
+      yield {
+        name: `${this.name}/${repository}`,
+        description: null,
+        stars: null,
+        pulls: null,
+        official: null,
+      }
+    }
+  }
+
+  /** Whose registry it is, and what that provider alone can do; see {@link openProvider}. */
+  async provider(): Promise<OpenProvider> {
+    const { openProvider } = await import('./providers/open-provider.ts')
+    return openProvider(this.#context)
   }
 
   /**

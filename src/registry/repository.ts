@@ -15,6 +15,9 @@ import type { Manifest } from '../oci/manifest.ts'
 import { deleteBlob, fetchBlob, headBlob } from './blobs.ts'
 import { type RepositoryContext, repositoryRequest } from './context.ts'
 import { deleteManifest, fetchManifest, pushManifest, resolveManifest } from './manifests.ts'
+import { providerByName } from './providers/known-providers.ts'
+import type { OpenProvider } from './providers/open-provider.ts'
+import type { KnownProvider } from './providers/provider.ts'
 import { uploadBlob } from './upload.ts'
 
 /** One repository of a registry: a store of images, and its tags. */
@@ -28,6 +31,22 @@ export class Repository implements ImageSource, ImageDestination {
   /** `docker.io/library/alpine` */
   get name(): string {
     return this.#context.name
+  }
+
+  /** Without the registry: `library/alpine` */
+  get path(): string {
+    return this.#context.repository
+  }
+
+  /** The provider that the registry's name tells. */
+  get knownProvider(): KnownProvider | undefined {
+    return providerByName(this.#context.registry)
+  }
+
+  /** What the registry's provider alone can do; see {@link openProvider}. */
+  async provider(): Promise<OpenProvider> {
+    const { openProvider } = await import('./providers/open-provider.ts')
+    return openProvider(this.#context)
   }
 
   /** Docker Hub counts every GET of a manifest, and no HEAD. */

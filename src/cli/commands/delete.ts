@@ -10,6 +10,7 @@ import { type CommonFlags, type OpenPlace, Session, withSession } from '../sessi
 
 interface DeleteFlags extends CommonFlags {
   readonly force?: boolean
+  readonly viaDummy?: boolean
   readonly dryRun?: boolean
   readonly jobs: number
 }
@@ -18,6 +19,7 @@ export function define(command: Command, context: CliContext): void {
   command
     .argument('<image>', 'a reference, or oci:DIR:TAG')
     .option('-f, --force', 'delete other tags of the same image too, where the registry cannot leave them')
+    .option('--via-dummy', 'where a tag cannot go alone: move it to an image made for that, and delete that')
     .option('--dry-run', 'say what would be deleted, and delete nothing')
     .option('-j, --jobs <n>', 'how many tags to look up at a time', options.parsePositive, 8)
     .action((text: string, flags: DeleteFlags) => run(text, flags, context))
@@ -48,7 +50,9 @@ async function run(text: string, flags: DeleteFlags, context: CliContext): Promi
   })
 }
 
-type DeleteOptions = Pick<DeleteFlags, 'force' | 'dryRun' | 'jobs'> & { readonly signal: AbortSignal }
+type DeleteOptions = Pick<DeleteFlags, 'force' | 'viaDummy' | 'dryRun' | 'jobs'> & {
+  readonly signal: AbortSignal
+}
 
 async function deleteFrom(
   store: OpenPlace['store'],

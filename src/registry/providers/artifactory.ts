@@ -1,0 +1,4 @@
+import type { Provider } from './provider.ts'
+
+/** To be written. */
+export const artifactory: Provider = {}

@@ -1,0 +1,22 @@
+import { webService } from '../../http/web-service.ts'
+import type { RegistryContext } from '../context.ts'
+import { findProvider } from './known-providers.ts'
+import type { KnownProvider, Provider, ProviderAccess } from './provider.ts'
+
+/** A registry's provider, its own ways loaded, and what these work with. */
+export interface OpenProvider {
+  readonly known: KnownProvider
+  readonly provider: Provider
+  readonly access: ProviderAccess
+}
+
+/** Finds out whose registry it is (`findProvider`) and loads what it alone can do. */
+export async function openProvider(context: RegistryContext): Promise<OpenProvider> {
+  const known = await findProvider(context)
+  const { registry, url, send, plain, findCredential, env } = context
+  return {
+    known,
+    provider: (await known.load?.()) ?? {},
+    access: { registry, url, send, ask: webService(plain), findCredential, env },
+  }
+}
