@@ -2,7 +2,19 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** The programs of others that tests run beside ours; `.ci/run install_peers` installs them. */
-export type Peer = 'crane' | 'docker-registry' | 'openssl' | 'oras' | 'skopeo'
+export type Peer =
+  | 'crane'
+  | 'dbus-run-session'
+  | 'dbus-send'
+  | 'docker-credential-pass'
+  | 'docker-credential-secretservice'
+  | 'docker-registry'
+  | 'gnome-keyring-daemon'
+  | 'gpg'
+  | 'openssl'
+  | 'oras'
+  | 'pass'
+  | 'skopeo'
 
 /** Where a peer is, by `PATH`; undefined when it is not installed. */
 export function peer(name: Peer): string | undefined {
