@@ -12,6 +12,8 @@ export interface CredentialTarget {
   readonly registry: string
   /** The repository, where one is known; the longest matching path of the stored entries wins. */
   readonly repository?: string | undefined
+  /** True when the last answer was refused: what is remembered of helpers is asked for anew, as it may have run out. */
+  readonly renew?: boolean | undefined
 }
 
 /** Answers "who am I there?"; undefined means anonymous. */

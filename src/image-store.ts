@@ -52,6 +52,12 @@ export interface ImageSource {
    * @throws DrayError `NOT_FOUND`, `INTEGRITY`, `NETWORK`; the iteration throws them too
    */
   getBlob(descriptor: Descriptor, range?: BlobRange): Promise<Chunks>
+
+  /**
+   * Told that what `getBlob` gave is not what the descriptor says. True when it came from a place that is not asked for this
+   * blob any more, so that to read it again, from its first byte, may help.
+   */
+  rejectBlob?(descriptor: Descriptor): boolean
 }
 
 /** How a blob came to be at the destination. */

@@ -34,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'web-service.ts',
   ],
   doctor: ['http', 'registry', 'oci', 'errors.ts', 'flow.ts', 'credential.ts'],
+  tar: ['files', 'errors.ts', 'flow.ts', 'until-aborted.ts'],
   layout: ['until-aborted.ts', 'files', 'oci', 'errors.ts', 'flow.ts', 'image-store.ts'],
   'docker-archive': ['oci', 'errors.ts', 'image-store.ts'],
   'docker-daemon': ['oci', 'errors.ts', 'image-store.ts'],
@@ -50,6 +51,7 @@ const onlyIn: readonly { readonly what: RegExp; readonly where: RegExp }[] = [
   { what: /^aws4fetch$/, where: /^src\/aws\// },
   { what: /^(?:yaml|smol-toml)$/, where: /^src\/config\// },
   { what: /^@napi-rs\/keyring$/, where: /^src\/keychain\// },
+  { what: /^tar-stream$/, where: /^src\/tar\// },
   { what: /^(?:commander|chalk|ora)$/, where: /^src\/cli\// },
   { what: /^node:process$/, where: /^src\/cli\// },
 ]

@@ -1,17 +1,22 @@
+import type { Config } from '../config/config.ts'
+import type { ConfigTarget, ConfiguredMirror, ConfiguredPlace, RegistrySettings } from '../config/settings.ts'
 import type { Credential, FindCredential } from '../credential.ts'
 import type { CredentialContext } from '../credentials/context.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import { unusedEnvironmentCredential } from '../credentials/environment.ts'
 import { DrayError } from '../errors.ts'
-import type { ProxySettings, Transport } from '../http/send.ts'
-import type { TlsSettings } from '../http/tls.ts'
+import type { Transport } from '../http/send.ts'
 import type { TraceEvent } from '../http/trace.ts'
 import type { RegistryEvent } from '../registry/context.ts'
+import type { Mirror } from '../registry/mirrors.ts'
 import type { Registry } from '../registry/registry.ts'
+import type { Repository } from '../registry/repository.ts'
 import type { CliContext } from './context.ts'
+import { keychainProgram } from './keychain-program.ts'
+import type { OpenedRegistry } from './open-registry.ts'
 import type { EndFlags } from './options.ts'
 import { readPasswordFromStdin } from './password-stdin.ts'
-import { version } from './version.ts'
+import { webServices } from './web-services.ts'
 
 export interface ConnectionsOptions {
   /** The registries that the command talks to, so that a credential of the environment goes to no second one. */
@@ -19,17 +24,28 @@ export interface ConnectionsOptions {
   readonly onEvent?: ((event: RegistryEvent) => void) | undefined
   /** Gets every request of the wire, for `--debug`. */
   readonly onTrace?: ((event: TraceEvent) => void) | undefined
+  /** Where the system's own configuration lies; `/etc` unless told. */
+  readonly etcDir?: string | undefined
 }
 
-/** The largest PEM file that is read, in bytes; all the CAs of a system are a quarter of a MiB. */
-const maxPemBytes = 16 * 1024 * 1024
+/**
+ * What a repository is opened for. Only what is read (`pull`) may come from a mirror; `own` is to be read from the registry
+ * itself, as what is listed or deleted.
+ */
+export type Access = 'pull' | 'own' | 'pull,push'
 
-/** Opens registries as the flags and the environment say, and closes what it opened. */
+/** A repository, and the reference in it that is meant, if one is. */
+export interface RepositoryTarget extends ConfigTarget {
+  readonly repository: string
+}
+
+/** Opens registries as the flags, the configuration and the environment say, and closes what it opened. */
 export class Connections {
   readonly #context: CliContext
   readonly #options: ConnectionsOptions
-  readonly #registries = new Map<string, Promise<Registry>>()
+  readonly #registries = new Map<string, Promise<OpenedRegistry>>()
   readonly #transports: Transport[] = []
+  #config: Promise<Config> | undefined
 
   constructor(context: CliContext, options: ConnectionsOptions) {
     this.#context = context
@@ -39,14 +55,58 @@ export class Connections {
   }
 
   /**
-   * The registry as these flags reach it; the same object for the same flags, so that tokens are shared.
-   * @throws DrayError `USAGE` for flags that make no sense together, `IO` for files that cannot be read
+   * The registry as these flags and the configuration reach it; the same object for the same ones, so that tokens are shared.
+   * @throws DrayError `USAGE` for flags that make no sense together, `UNSUPPORTED` for a registry that is blocked, `IO` for
+   * files that cannot be read
    */
-  registry(name: string, flags: EndFlags): Promise<Registry> {
-    const key = JSON.stringify([name, flags])
-    const opened = this.#registries.get(key) ?? this.#open(name, flags)
+  async registry(name: string, flags: EndFlags): Promise<Registry> {
+    return (await this.open({ registry: name }, flags)).registry
+  }
+
+  /** The registry of a place, and how it is reached. Throws what `registry` throws. */
+  async open(place: ConfiguredPlace, flags: EndFlags): Promise<OpenedRegistry> {
+    const settings = await this.settings(place)
+    refuseIfBlocked(place, settings)
+    const { mirrors, location, blocked, ...met } = settings
+    const key = JSON.stringify([place.registry, flags, met])
+    const opened = this.#registries.get(key) ?? this.#open(place.registry, flags, settings)
     this.#registries.set(key, opened)
     return opened
+  }
+
+  /** A repository, in front of which stand its mirrors where it is only read. Throws what `registry` throws. */
+  async repository(target: RepositoryTarget, flags: EndFlags, access: Access = 'pull'): Promise<Repository> {
+    const { repository } = target
+    const settings = await this.settings(target)
+    refuseIfBlocked(target, settings)
+    if (access !== 'pull') {
+      const { registry } = await this.open(target, flags)
+      return registry.repository(repository, access === 'own' ? 'pull' : access)
+    }
+    const place = settings.location?.value ?? target
+    const { registry } = await this.open(place, flagsFor(place, { flags, target }))
+    // A digest alone is not what a mirror of tags is for.
+    const isByDigest = target.tag === undefined && target.digest !== undefined
+    const mirrors = (settings.mirrors?.value ?? []).filter(
+      ({ pullFrom }) => pullFrom !== 'tags' || !isByDigest,
+    )
+    return registry.repository(place.repository ?? repository, 'pull', {
+      name: `${target.registry}/${repository}`,
+      mirrors: mirrors.map(mirror =>
+        this.#mirror({ ...mirror, repository: mirror.repository ?? repository }, { flags, target }),
+      ),
+    })
+  }
+
+  /** What the configuration says of a registry or a part of it. */
+  async settings(target: ConfiguredPlace): Promise<RegistrySettings> {
+    return (await this.config()).settingsFor(target)
+  }
+
+  /** The configuration, read when it is first asked for. */
+  config(): Promise<Config> {
+    this.#config ??= this.#openConfig()
+    return this.#config
   }
 
   /** How credentials for these flags are found, without those that the flags themselves give. */
@@ -61,6 +121,16 @@ export class Connections {
       authFile: flags.authfile,
       soleRegistry: this.#soleRegistry,
       helperTimeoutMs: flags.timeout,
+      findConfigured: async target => (await this.config()).findLogin(target),
+      keychainProgram: keychainProgram(),
+      askWebService: webServices({
+        context: this.#context,
+        flags,
+        settings: host => this.settings({ registry: host }),
+        onEvent: this.#options.onEvent,
+        onTrace: this.#options.onTrace,
+        onOpen: transport => this.#transports.push(transport),
+      }),
     }
   }
 
@@ -73,41 +143,46 @@ export class Connections {
     return names.length === 1 ? names[0] : undefined
   }
 
+  async #openConfig(): Promise<Config> {
+    const { openConfig } = await import('../config/config.ts')
+    const onWarning = (message: string) => this.#options.onEvent?.({ type: 'warning', message })
+    return openConfig({ ...this.#files, env: this.#context.env, onWarning })
+  }
+
+  /** Where the configuration lies. */
+  get #files() {
+    const { homeDir, platform } = this.#context
+    return { homeDir, platform, etcDir: this.#options.etcDir ?? '/etc' }
+  }
+
+  #mirror({ pullFrom, ...place }: RepositoryTarget & ConfiguredMirror, named: Named): Mirror {
+    const flags = flagsFor(place, named)
+    // The next place is a better answer than a long wait.
+    const retries = Math.min(flags.retries ?? mirrorRetries, mirrorRetries)
+    return {
+      name: `${place.registry}/${place.repository}`,
+      pullFrom: pullFrom === 'digests' ? 'digests' : 'all',
+      open: async () => (await this.open(place, { ...flags, retries })).registry.repository(place.repository),
+    }
+  }
+
   /** What speaks to registries is loaded here, so that a verb on a local layout starts without it. */
-  async #open(name: string, flags: EndFlags): Promise<Registry> {
-    await keepMemorySmall()
-    const { createTransport } = await import('../http/send.ts')
-    const { stack } = await import('../http/message.ts')
-    const { trace } = await import('../http/trace.ts')
-    const { isLoopback, Registry } = await import('../registry/registry.ts')
-    const transport = createTransport({
-      tls: await this.#tls(flags),
-      proxy: isLoopback(name) ? undefined : proxySettings(this.#context.env),
-      timeoutMs: flags.timeout,
-      connectTimeoutMs: flags.timeout,
-      signal: this.#context.signal,
-    })
-    this.#transports.push(transport)
-    const { onTrace, onEvent } = this.#options
+  async #open(name: string, flags: EndFlags, settings: RegistrySettings): Promise<OpenedRegistry> {
+    const { openRegistry } = await import('./open-registry.ts')
+    const { onEvent, onTrace } = this.#options
     const given = await flagCredential(flags, this.#context)
-    // A file that was named must be there; otherwise a slip would go on with another login, or none.
-    if (flags.authfile !== undefined) await mustBeThere(flags.authfile)
-    return new Registry({
-      registry: name,
-      send: onTrace === undefined ? transport.send : stack(transport.send, trace(onTrace)),
+    const opened = await openRegistry(name, {
+      flags,
+      settings,
+      context: this.#context,
+      files: this.#files,
       findCredential: given === undefined ? this.#stored(flags) : async () => given,
       requireCredential: given !== undefined,
-      plainHttp: flags.plainHttp ?? (wantsTls(flags) ? false : undefined),
-      headers: readHeaders(flags.header ?? []),
-      userAgent: `dray/${version}`,
-      retryPolicy: {
-        ...(flags.retries === undefined ? {} : { retries: flags.retries }),
-        ...(flags.maxRetryAfter === undefined ? {} : { maxRetryAfterMs: flags.maxRetryAfter }),
-      },
-      requestsPerSecond: flags.requestsPerSecond,
       onEvent,
-      signal: this.#context.signal,
+      onTrace,
     })
+    this.#transports.push(opened.transport)
+    return opened
   }
 
   /** Logins are looked for when a registry asks, and opened once. */
@@ -122,22 +197,28 @@ export class Connections {
       return (await opened).findCredential(target)
     }
   }
+}
 
-  async #tls(flags: EndFlags): Promise<TlsSettings> {
-    const { SSL_CERT_FILE: sslCertFile, NODE_EXTRA_CA_CERTS: extraCaFile } = this.#context.env
-    const caFiles = [flags.caFile, sslCertFile]
-    // Node adds these by itself only as long as nobody else names a CA.
-    if (caFiles.some(file => file !== undefined)) caFiles.push(extraCaFile)
-    if ((flags.certFile === undefined) !== (flags.keyFile === undefined)) {
-      throw new DrayError('USAGE', 'a client certificate needs both --cert-file and --key-file')
-    }
-    return {
-      ca: await Promise.all(caFiles.flatMap(file => (file ? [readPem(file, { mayBeEmpty: true })] : []))),
-      cert: flags.certFile === undefined ? undefined : await readPem(flags.certFile),
-      key: flags.keyFile === undefined ? undefined : await readPem(flags.keyFile),
-      insecure: flags.insecure,
-    }
-  }
+/** How often a mirror is asked again. */
+const mirrorRetries = 1
+
+/** Who was named on the command line, and the flags that came with the name. */
+export interface Named {
+  readonly flags: EndFlags
+  readonly target: ConfigTarget
+}
+
+/** What flags say of one registry, a login above all, is for no other. */
+export function flagsFor({ registry }: ConfigTarget, { flags, target }: Named): EndFlags {
+  if (registry === target.registry) return flags
+  const general = ['timeout', 'retries', 'maxRetryAfter', 'authfile']
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => general.includes(name)))
+}
+
+function refuseIfBlocked({ registry, repository }: ConfigTarget, { blocked }: RegistrySettings): void {
+  if (blocked?.value !== true) return
+  const name = repository === undefined ? registry : `${registry}/${repository}`
+  throw new DrayError('UNSUPPORTED', `${name} is blocked: ${blocked.origin}`)
 }
 
 /**
@@ -154,51 +235,4 @@ export async function flagCredential(flags: EndFlags, context: CliContext): Prom
     throw new DrayError('USAGE', '--username needs a password', { hint: 'pipe it in with --password-stdin' })
   }
   return { kind: 'basic', username, password }
-}
-
-/**
- * What makes V8 faster in the long run costs a command, which is over in seconds, 30 MB: a second, better compilation of
- * undici's parser of HTTP (WebAssembly), and more room for young objects.
- */
-async function keepMemorySmall(): Promise<void> {
-  const { setFlagsFromString } = await import('node:v8')
-  setFlagsFromString('--wasm-tiering-budget=1000000000')
-  setFlagsFromString('--semi-space-growth-factor=1')
-}
-
-async function mustBeThere(file: string): Promise<void> {
-  const { access } = await import('node:fs/promises')
-  const { onDisk } = await import('../files/io-error.ts')
-  await onDisk(file, access(file), 'IO')
-}
-
-/** A flag about certificates says that TLS is meant, on loopback too. */
-function wantsTls(flags: EndFlags): boolean {
-  return flags.caFile !== undefined || flags.certFile !== undefined || flags.insecure === true
-}
-
-function proxySettings(env: CliContext['env']): ProxySettings | undefined {
-  const http = env.http_proxy || env.HTTP_PROXY || undefined
-  const https = env.https_proxy || env.HTTPS_PROXY || undefined
-  if (http === undefined && https === undefined) return undefined
-  return { http, https, no: env.no_proxy || env.NO_PROXY || undefined }
-}
-
-/** A file that a flag names must be there: `NOT_FOUND` is for images. Of CAs there may be none, as in `/dev/null`. */
-async function readPem(file: string, { mayBeEmpty = false } = {}): Promise<string> {
-  const { readBounded } = await import('../files/read-bounded.ts')
-  const text = (await readBounded(file, maxPemBytes, 'IO')).toString('utf8')
-  if (text.includes('-----BEGIN ') || (mayBeEmpty && text.trim() === '')) return text
-  throw new DrayError('USAGE', `${file} is not in PEM form`)
-}
-
-function readHeaders(lines: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {}
-  for (const line of lines) {
-    const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):\s*([\t\x20-\x7e\x80-\xff]*)$/.exec(line)
-    // The line is not shown, since it may hold a secret.
-    if (!match?.[1]) throw new DrayError('USAGE', '--header takes a line of the form "Name: value"')
-    headers[match[1].toLowerCase()] = (match[2] ?? '').trim()
-  }
-  return headers
 }

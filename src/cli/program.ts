@@ -85,6 +85,12 @@ const verbs: readonly Verb[] = [
     load: () => import('./commands/catalog.ts'),
   },
   {
+    name: 'search',
+    group: registries,
+    summary: 'look for repositories',
+    load: () => import('./commands/search.ts'),
+  },
+  {
     name: 'serve',
     group: registries,
     summary: 'serve a folder as a registry',
@@ -101,6 +107,12 @@ const verbs: readonly Verb[] = [
     group: accounts,
     summary: 'forget the login of a registry',
     load: () => import('./commands/logout.ts'),
+  },
+  {
+    name: 'auth',
+    group: accounts,
+    summary: 'show which logins there are, which one is used and why; print a token',
+    load: () => import('./commands/auth.ts'),
   },
   {
     name: 'version',

@@ -6,7 +6,7 @@ import type { Layout } from '../layout/layout.ts'
 import { defaultTag, type Reference, tagOrDigest } from '../oci/reference.ts'
 import type { RegistryEvent } from '../registry/context.ts'
 import type { Repository } from '../registry/repository.ts'
-import { Connections } from './connections.ts'
+import { type Access, Connections } from './connections.ts'
 import type { CliContext } from './context.ts'
 import type { Location } from './location.ts'
 import type { EndFlags } from './options.ts'
@@ -28,13 +28,12 @@ export interface SessionOptions {
   readonly onEvent?: ((event: RegistryEvent) => void) | undefined
 }
 
-/** What a token for a repository is asked for. */
-type Access = 'pull' | 'pull,push'
-
 /** A place that is open, and what is meant there. */
 export interface OpenPlace {
   readonly store: Repository | Layout
   readonly reference: TagOrDigest
+  /** How many transfers at a time the configuration allows a registry. */
+  readonly jobs?: number | undefined
 }
 
 /** One run of a verb: its connections, and where its words go. */
@@ -64,8 +63,8 @@ export class Session {
       const sole = location.tag === undefined && location.digest === undefined
       return { store, reference: sole ? await store.soleReference() : await pinned(store, location) }
     }
-    const store = await this.#repository(location.reference, flags, access)
-    return { store, reference: await pinned(store, location.reference) }
+    const { store, jobs } = await this.#repository(location.reference, flags, access)
+    return { store, reference: await pinned(store, location.reference), jobs }
   }
 
   /** Opens a place to write to; a layout is made where there is none. */
@@ -74,8 +73,8 @@ export class Session {
       const { openLayout } = await import('../layout/layout.ts')
       return { store: await openLayout(location.dir, { create: true }), reference: tagOrDigest(location) }
     }
-    const store = await this.#repository(location.reference, flags, 'pull,push')
-    return { store, reference: tagOrDigest(location.reference) }
+    const { store, jobs } = await this.#repository(location.reference, flags, 'pull,push')
+    return { store, reference: tagOrDigest(location.reference), jobs }
   }
 
   /** Prints a verb's result on stdout, in the format that was asked for. */
@@ -100,12 +99,10 @@ export class Session {
     await this.connections.close()
   }
 
-  async #repository(
-    { registry, repository }: Reference,
-    flags: EndFlags,
-    access: Access,
-  ): Promise<Repository> {
-    return (await this.connections.registry(registry, flags)).repository(repository, access)
+  async #repository(reference: Reference, flags: EndFlags, access: Access) {
+    const store = await this.connections.repository(reference, flags, access)
+    const { jobs } = await this.connections.settings(reference)
+    return { store, jobs: jobs?.value }
   }
 
   #tell(event: RegistryEvent): void {

@@ -14,6 +14,8 @@ export class OutputClosed extends Error {
 export interface Stdout {
   /** True when people read along, so that what a registry supplied must be escaped. */
   readonly isTerminal: boolean
+  /** How wide a terminal's lines are; undefined where nobody reads along. */
+  readonly columns: number | undefined
   /** @throws OutputClosed, DrayError `IO` */
   write(text: string | Uint8Array): Promise<void>
   /**
@@ -24,7 +26,9 @@ export interface Stdout {
 }
 
 /** Makes the program's stdout of a stream. */
-export function openStdout(stream: Writable & { readonly isTTY?: boolean }): Stdout {
+export function openStdout(
+  stream: Writable & { readonly isTTY?: boolean; readonly columns?: number },
+): Stdout {
   // A failed write comes both as an event and through its callback; the callback is the one that is answered.
   stream.on('error', () => {})
   const write = (text: string | Uint8Array): Promise<void> =>
@@ -33,6 +37,9 @@ export function openStdout(stream: Writable & { readonly isTTY?: boolean }): Std
     })
   return {
     isTerminal: stream.isTTY === true,
+    get columns() {
+      return stream.isTTY === true ? stream.columns : undefined
+    },
     write,
     async writeAll(chunks) {
       for await (const chunk of chunks) await write(chunk)

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
-import type { Credential } from '../credential.ts'
+import type { Credential, CredentialTarget } from '../credential.ts'
 import { DrayError, quote } from '../errors.ts'
 import { type AuthEntry, authEntrySchema, encodeEntry, hasSecrets, withoutSecrets } from './auth-entry.ts'
-import { matchingKeys, serverKey } from './server-key.ts'
+import { equalKeys, narrowerKeys, serverKey } from './server-key.ts'
 
 // The name becomes a part of a program's name, so it must not lead to another folder. Empty means: no helper.
 const helperNameSchema = z.string().check(z.regex(/^(?:[A-Za-z0-9][A-Za-z0-9._+-]*)?$/))
@@ -41,7 +41,7 @@ export function formatConfig(config: ConfigDocument): string {
 /** The helper that `credHelpers` names for the registry; empty when it says that there is none. */
 export function registryHelper(config: ConfigDocument, registry: string): string | undefined {
   const credHelpers = config.credHelpers ?? {}
-  const [key] = matchingKeys(Object.keys(credHelpers), { registry })
+  const [key] = equalKeys(Object.keys(credHelpers), { registry })
   return key === undefined ? undefined : credHelpers[key]
 }
 
@@ -50,43 +50,49 @@ export function keepingHelper(config: ConfigDocument, registry: string): string 
   return (registryHelper(config, registry) ?? config.credsStore) || undefined
 }
 
-/** True when `auths` itself holds a credential for the whole registry. */
-export function holdsCredential(config: ConfigDocument, registry: string): boolean {
-  return entriesOf(config, registry).some(([, entry]) => hasSecrets(entry))
+/** True when `auths` itself holds a credential for exactly this target. */
+export function holdsCredential(config: ConfigDocument, target: CredentialTarget): boolean {
+  return entriesOf(config, target).some(([, entry]) => hasSecrets(entry))
 }
 
-/** The document with this credential for the registry; without one, the entry stays as a sign that a helper has it. */
+/** The keys of `auths` that hold a credential for a part of the target. */
+export function narrowerEntries(config: ConfigDocument, target: CredentialTarget): string[] {
+  const auths = config.auths ?? {}
+  return narrowerKeys(Object.keys(auths), target).filter(key => hasSecrets(auths[key] ?? {}))
+}
+
+/** The document with this credential for the target; without one, the entry stays as a sign that a helper has it. */
 export function withEntry(
   config: ConfigDocument,
-  registry: string,
+  target: CredentialTarget,
   credential: Credential | undefined,
 ): ConfigDocument {
-  const old = entriesOf(config, registry)[0]?.[1] ?? {}
+  const old = entriesOf(config, target)[0]?.[1] ?? {}
   const entry = credential === undefined ? withoutSecrets(old) : encodeEntry(old, credential)
-  return replaceEntry(config, registry, [serverKey(registry), entry])
+  return replaceEntry(config, target, [serverKey(target), entry])
 }
 
-/** The document without the registry's entry, however its key is spelt. */
-export function withoutEntry(config: ConfigDocument, registry: string): ConfigDocument {
-  return replaceEntry(config, registry, undefined)
+/** The document without the target's entry, however its key is spelt. */
+export function withoutEntry(config: ConfigDocument, target: CredentialTarget): ConfigDocument {
+  return replaceEntry(config, target, undefined)
 }
 
 const mendHint = 'mend it, or move it away and log in again'
 
-/** The entries for the whole registry, best first. */
-function entriesOf(config: ConfigDocument, registry: string): [string, AuthEntry][] {
+/** The entries for exactly this target, best first. */
+function entriesOf(config: ConfigDocument, target: CredentialTarget): [string, AuthEntry][] {
   const auths = config.auths ?? {}
-  return matchingKeys(Object.keys(auths), { registry }).map(key => [key, auths[key] ?? {}])
+  return equalKeys(Object.keys(auths), target).map(key => [key, auths[key] ?? {}])
 }
 
 /** Puts the entry where the first spelling of the key was and drops the others, which would hide or outlive it. */
 function replaceEntry(
   config: ConfigDocument,
-  registry: string,
+  target: CredentialTarget,
   entry: [string, AuthEntry] | undefined,
 ): ConfigDocument {
   const auths = Object.entries(config.auths ?? {})
-  const old = new Set(entriesOf(config, registry).map(([key]) => key))
+  const old = new Set(entriesOf(config, target).map(([key]) => key))
   if (entry === undefined && old.size === 0) return config
   const first = auths.findIndex(([key]) => old.has(key))
   const before = first < 0 ? auths : auths.slice(0, first)

@@ -18,6 +18,8 @@ export interface CredentialContext {
   readonly signal?: AbortSignal | undefined
   /** What dray's own configuration says of a registry or repository. */
   readonly findConfigured?: FindConfiguredLogin | undefined
+  /** All the logins that dray's own configuration has, for people; variables and files that it names are not read. */
+  readonly listConfigured?: (() => Promise<readonly ListedLogin[]>) | undefined
   /** The program that keeps logins in the operating system's keychain, and its first arguments; without it, none is asked. */
   readonly keychainProgram?: readonly [string, ...string[]] | undefined
   /** Asks the clouds' own services for a registry's password; without it, none is asked. */
@@ -41,7 +43,34 @@ export interface CredentialEntry {
   readonly credential: Credential
   /** For people: `auths in /home/x/.docker/config.json`, `helper docker-credential-pass`. */
   readonly origin: string
+  /** What the place has it for, where it says so: `ghcr.io`, `ghcr.io/org`. */
+  readonly key?: string | undefined
 }
 
 /** One place to look in; undefined means that it has no entry and the next place is asked. */
 export type CredentialSource = (target: CredentialTarget) => Promise<CredentialEntry | undefined>
+
+/** A login as a place lists it: never with its secret, and without asking anybody for one. */
+export interface ListedLogin {
+  /** As for `CredentialEntry`. */
+  readonly origin: string
+  /** What it is for: `ghcr.io`, `ghcr.io/org`; missing where the place does not say. */
+  readonly key?: string | undefined
+  /** Where the place tells. */
+  readonly user?: string | undefined
+  readonly kind?: Credential['kind'] | undefined
+  /** Why nothing more can be told: a helper that cannot list, a malformed file. */
+  readonly fault?: string | undefined
+}
+
+/** A place where logins are. */
+export interface LoginPlace {
+  /** For people: the path of a file, the name of a variable. */
+  readonly name: string
+  readonly find: CredentialSource
+  list(): Promise<readonly ListedLogin[]>
+  /** The length of the longest path that the place has a login for and that fits the target; 0 for whole registries. */
+  pathLength?(target: CredentialTarget): Promise<number>
+  /** Why it has no entry for the target, where there is more to say than that. */
+  lack?(target: CredentialTarget): Promise<string | undefined>
+}

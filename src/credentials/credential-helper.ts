@@ -1,22 +1,38 @@
 import * as z from 'zod/mini'
 import type { Credential } from '../credential.ts'
 import { DrayError, quote } from '../errors.ts'
-import { type HelperCall, type HelperContext, type HelperOutput, runHelper } from './helper-process.ts'
+import {
+  type HelperCall,
+  type HelperContext,
+  type HelperOutput,
+  type HelperProgram,
+  runHelper,
+} from './helper-process.ts'
 import { credentialFromLogin, loginFromCredential } from './login.ts'
-import { serverKey } from './server-key.ts'
 
-/** Speaks to the programs `docker-credential-NAME` (docker/docker-credential-helpers, README "Development"). */
+/** Speaks to credential helpers (docker/docker-credential-helpers, README "Development"); keys are those of `serverKey`. */
 export interface HelperClient {
   /**
-   * The registry's credential, or undefined when the helper has none. Each helper is asked once for each registry; all
-   * who ask share the answer, and a failure too.
+   * The key's credential, or undefined when the helper has none. Each helper is asked once for each key; all who ask
+   * share the answer, and a failure too.
+   * @param options `renew`: what was answered is not good any more, and the helper is asked again
    */
-  get(name: string, registry: string): Promise<Credential | undefined>
-  store(name: string, registry: string, credential: Credential): Promise<void>
+  get(
+    program: HelperProgram,
+    key: string,
+    options?: { readonly renew?: boolean | undefined },
+  ): Promise<Credential | undefined>
+  store(program: HelperProgram, key: string, credential: Credential): Promise<void>
   /** Does nothing when the helper has none. */
-  erase(name: string, registry: string): Promise<void>
-  /** The usernames by server key. */
-  list(name: string): Promise<Readonly<Record<string, string>>>
+  erase(program: HelperProgram, key: string): Promise<void>
+  /** The usernames by key. */
+  list(program: HelperProgram): Promise<Readonly<Record<string, string>>>
+}
+
+/** The helper that docker's config files call NAME: `docker-credential-NAME`. */
+export function dockerHelper(name: string): HelperProgram {
+  const program = `docker-credential-${name}`
+  return { name: program, command: [program] }
 }
 
 /**
@@ -24,30 +40,38 @@ export interface HelperClient {
  * `IO` when the helper fails, `INTEGRITY` when its output is malformed, `UNSUPPORTED` when it cannot keep a credential.
  */
 export function createHelperClient(context: HelperContext): HelperClient {
-  const answers = new Map<string, Promise<Credential | undefined>>()
-  const answerKey = (name: string, registry: string) => `${name} ${serverKey(registry)}`
+  const answers = new Map<string, { readonly credential: Promise<Credential | undefined>; isOld: boolean }>()
+  const answerKey = (program: HelperProgram, key: string) => JSON.stringify([...program.command, key])
 
   return {
-    get(name, registry) {
-      const key = answerKey(name, registry)
-      const answer = answers.get(key) ?? getCredential(callOf(name, 'get', serverKey(registry)), context)
-      answers.set(key, answer)
-      return answer
+    async get(program, key, { renew = false } = {}) {
+      const at = answerKey(program, key)
+      const known = answers.get(at)
+      // One that is still under way is as new as can be.
+      if (known !== undefined && !(renew && known.isOld)) return known.credential
+      const answer = {
+        credential: getCredential({ program, action: 'get', input: key }, context).finally(() => {
+          answer.isOld = true
+        }),
+        isOld: false,
+      }
+      answers.set(at, answer)
+      return answer.credential
     },
-    async store(name, registry, credential) {
+    async store(program, key, credential) {
       const { username, secret } = loginFromCredential(credential)
-      const login = { ServerURL: serverKey(registry), Username: username, Secret: secret }
-      const call = callOf(name, 'store', JSON.stringify(login))
+      const input = JSON.stringify({ ServerURL: key, Username: username, Secret: secret })
+      const call: HelperCall = { program, action: 'store', input }
       const output = await runHelper(call, context)
-      answers.delete(answerKey(name, registry))
+      answers.delete(answerKey(program, key))
       if (!output.succeeded) throw helperFault(call, output, secret)
     },
-    async erase(name, registry) {
-      await ask(callOf(name, 'erase', serverKey(registry)), context)
-      answers.delete(answerKey(name, registry))
+    async erase(program, key) {
+      await ask({ program, action: 'erase', input: key }, context)
+      answers.delete(answerKey(program, key))
     },
-    async list(name) {
-      const call = callOf(name, 'list', '')
+    async list(program) {
+      const call: HelperCall = { program, action: 'list', input: '' }
       return parseOutput((await ask(call, context)) || '{}', loginsSchema, call)
     },
   }
@@ -57,10 +81,6 @@ const loginSchema = z.looseObject({ Username: z.nullish(z.string()), Secret: z.n
 const loginsSchema = z.record(z.string(), z.string())
 
 const notFound = 'credentials not found in native keychain'
-
-function callOf(name: string, action: HelperCall['action'], input: string): HelperCall {
-  return { program: `docker-credential-${name}`, action, input }
-}
 
 async function getCredential(call: HelperCall, context: HelperContext): Promise<Credential | undefined> {
   const stdout = await ask(call, context)
@@ -81,7 +101,10 @@ async function ask(call: HelperCall, context: HelperContext): Promise<string | u
 function parseOutput<T>(stdout: string, schema: z.ZodMiniType<T>, { program, action }: HelperCall): T {
   const result = schema.safeParse(parseJson(stdout))
   if (result.success) return result.data
-  throw new DrayError('INTEGRITY', `${program} ${action}: its output is not what a credential helper prints`)
+  throw new DrayError(
+    'INTEGRITY',
+    `${program.name} ${action}: its output is not what a credential helper prints`,
+  )
 }
 
 function parseJson(text: string): unknown {
@@ -95,8 +118,8 @@ function parseJson(text: string): unknown {
 function helperFault({ program, action }: HelperCall, output: HelperOutput, secret?: string): DrayError {
   // Helpers print their errors on stdout.
   const text = output.stdout.trim() || output.stderr.trim()
-  return new DrayError('IO', `${program} ${action} failed${whatItSaid(text, secret)}`, {
-    hint: `run "${program} list" to see whether the helper works`,
+  return new DrayError('IO', `${program.name} ${action} failed${whatItSaid(text, secret)}`, {
+    hint: `run "${program.name} list" to see whether the helper works`,
   })
 }
 

@@ -1,22 +1,28 @@
 import type { Credential, CredentialTarget, FindCredential } from '../credential.ts'
-import { parseRegistry } from '../oci/reference.ts'
-import { holdsCredential, keepingHelper, withEntry, withoutEntry } from './config-document.ts'
-import { readConfigFile, updateConfigFile } from './config-file.ts'
-import type { CredentialContext, CredentialEntry } from './context.ts'
-import { createHelperClient, type HelperClient } from './credential-helper.ts'
-import { credentialSources, loginFile } from './sources.ts'
+import { type DrayError, isDrayError } from '../errors.ts'
+import type { CredentialContext, CredentialEntry, ListedLogin, LoginPlace } from './context.ts'
+import { createHelperClient } from './credential-helper.ts'
+import {
+  type CredentialPlace,
+  eraseLogin,
+  type KeptLogin,
+  type LoginStore,
+  narrowerLogins,
+  storeLogin,
+} from './kept-logins.ts'
+import { keychainName } from './keychain.ts'
+import { parseLoginTarget } from './login-target.ts'
+import { credentialPlaces, loginFile } from './sources.ts'
 
-/** Where a login is kept. */
-export type CredentialPlace =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'helper'; readonly program: string }
+/** What became of asking one place. */
+export type PlaceAnswer =
+  | { readonly result: 'hit'; readonly entry: CredentialEntry }
+  | { readonly result: 'no entry'; readonly why?: string | undefined }
+  /** The search ends here: going on would log in with something else than was meant. */
+  | { readonly result: 'failed'; readonly error: DrayError }
 
-/** What `storeCredential` did. */
-export interface StoredCredential {
-  readonly place: CredentialPlace
-  /** True when it is only base64: whoever can read the file has the credential. */
-  readonly plain: boolean
-}
+/** One place on the way to a credential; `skipped` is one that is not asked, because an earlier one ended the search. */
+export type SearchStep = { readonly place: string } & (PlaceAnswer | { readonly result: 'skipped' })
 
 /**
  * The logins of one user. Files are read anew for each question; what a helper answered is remembered for as long as
@@ -24,36 +30,78 @@ export interface StoredCredential {
  */
 export interface Credentials {
   /**
-   * The credential for a registry or repository, from the first place that has one (`credentialSources` has the order).
+   * The credential for a registry or repository, from the first place that has one (`credentialPlaces` has the order).
    * @throws DrayError when a place cannot be read or is malformed, or when a helper fails
    */
   readonly findCredential: FindCredential
   /** As `findCredential`, with the place that it came from. */
   findCredentialEntry(target: CredentialTarget): Promise<CredentialEntry | undefined>
+  /** The way that `findCredential` goes, through all places, in order. */
+  explainSearch(target: CredentialTarget): Promise<SearchStep[]>
+  /** The logins of all places, without their secrets; nobody is asked for one. A place that cannot be read is told as such. */
+  listLogins(): Promise<ListedLogin[]>
   /**
-   * Keeps a login for the whole registry in place of an earlier one: with the helper that `credHelpers` or `credsStore`
-   * of the login file name, else in that file (`loginFile` says which one that is).
+   * Keeps a login in place of an earlier one.
+   * @param name a registry, or a part of it: `ghcr.io`, `ghcr.io/org`
+   * @param options `store`: who is to keep it; `auto` when absent
    * @throws DrayError
    */
-  storeCredential(registry: string, credential: Credential): Promise<StoredCredential>
+  storeCredential(
+    name: string,
+    credential: Credential,
+    options?: { readonly store?: LoginStore | undefined },
+  ): Promise<StoredCredential>
   /**
-   * Forgets the login for the whole registry where `storeCredential` would keep it, and nothing else: another place may
-   * still have one, which `findCredentialEntry` then tells.
+   * Forgets the login for a registry, or a part of it, where `storeCredential` would keep it, and nothing else: parts of it
+   * (`narrowerLogins`) and other places may still have one, which `findCredentialEntry` then tells.
    * @returns the places where there was one; empty when there was none
    * @throws DrayError
    */
-  eraseCredential(registry: string, options?: { readonly dryRun?: boolean }): Promise<CredentialPlace[]>
+  eraseCredential(name: string, options?: { readonly dryRun?: boolean }): Promise<CredentialPlace[]>
+  /**
+   * What `eraseCredential` leaves: the logins for parts of a registry.
+   * @throws DrayError
+   */
+  narrowerLogins(name: string): Promise<string[]>
+}
+
+/** What `storeCredential` did. */
+export interface StoredCredential extends KeptLogin {
+  /** The place that has another login for this and is asked first, or that would have to be asked first and fails. */
+  readonly hiddenBy?: string | undefined
 }
 
 /** Opens the logins of the user whom the context describes. Nothing is read before it is asked for. */
 export function openCredentials(context: CredentialContext): Credentials {
   const helpers = createHelperClient(context)
-  const sources = credentialSources(context, helpers)
+  const places = credentialPlaces(context, helpers)
+  const keepers = { context, helpers }
 
   async function findCredentialEntry(target: CredentialTarget): Promise<CredentialEntry | undefined> {
-    for (const find of sources) {
-      const entry = await find(target)
+    for await (const place of places.for(target)) {
+      const entry = await place.find(target)
       if (entry) return entry
+    }
+    return undefined
+  }
+
+  async function explainSearch(target: CredentialTarget): Promise<SearchStep[]> {
+    const steps: SearchStep[] = []
+    for await (const place of places.for(target)) {
+      const isOver = steps.some(({ result }) => result !== 'no entry')
+      const answer = isOver ? ({ result: 'skipped' } as const) : await lookIn(place, target)
+      steps.push({ place: place.name, ...answer })
+    }
+    return steps
+  }
+
+  /** The keeping place itself is not asked: that might take a while. */
+  async function hidingPlace(target: CredentialTarget, { place }: KeptLogin): Promise<string | undefined> {
+    const keeping = place.kind === 'keychain' ? keychainName : loginFile(context)
+    for await (const earlier of places.for(target)) {
+      if (earlier.name === keeping) return undefined
+      const answer = await lookIn(earlier, target)
+      if (answer.result !== 'no entry') return answer.result === 'hit' ? answer.entry.origin : earlier.name
     }
     return undefined
   }
@@ -61,54 +109,34 @@ export function openCredentials(context: CredentialContext): Credentials {
   return {
     findCredential: async target => (await findCredentialEntry(target))?.credential,
     findCredentialEntry,
-    storeCredential: async (registry, credential) =>
-      storeCredential(parseRegistry(registry), credential, { context, helpers }),
-    eraseCredential: async (registry, options) =>
-      eraseCredential(parseRegistry(registry), { context, helpers, ...options }),
+    explainSearch,
+    listLogins: async () => (await Promise.all((await places.all()).map(listOf))).flat(),
+    async storeCredential(name, credential, { store = 'auto' } = {}) {
+      const target = parseLoginTarget(name)
+      const kept = await storeLogin(target, credential, { ...keepers, store })
+      return { ...kept, hiddenBy: await hidingPlace(target, kept) }
+    },
+    eraseCredential: async (name, options) => eraseLogin(parseLoginTarget(name), { ...keepers, ...options }),
+    narrowerLogins: async name => narrowerLogins(parseLoginTarget(name), keepers),
   }
 }
 
-interface Keeping {
-  readonly context: CredentialContext
-  readonly helpers: HelperClient
-  /** Only tell where there is a login. */
-  readonly dryRun?: boolean
-}
-
-async function storeCredential(
-  registry: string,
-  credential: Credential,
-  { context, helpers }: Keeping,
-): Promise<StoredCredential> {
-  const path = loginFile(context)
-  const helper = keepingHelper((await readConfigFile(path)) ?? {}, registry)
-  if (helper === undefined) {
-    await updateConfigFile(path, config => withEntry(config, registry, credential), context.uid)
-    return { place: { kind: 'file', path }, plain: true }
+async function lookIn(place: LoginPlace, target: CredentialTarget): Promise<PlaceAnswer> {
+  try {
+    const entry = await place.find(target)
+    if (entry !== undefined) return { result: 'hit', entry }
+    return { result: 'no entry', why: await place.lack?.(target) }
+  } catch (error) {
+    if (!isDrayError(error) || error.code === 'ABORTED') throw error
+    return { result: 'failed', error }
   }
-  await helpers.store(helper, registry, credential)
-  // An older login in the file would be found before the helper's.
-  await updateConfigFile(path, config => withEntry(config, registry, undefined), context.uid)
-  return { place: helperPlace(helper), plain: false }
 }
 
-/** The file first: its plain entry goes even if the helper then fails. */
-async function eraseCredential(registry: string, keeping: Keeping): Promise<CredentialPlace[]> {
-  const { context, helpers, dryRun } = keeping
-  const path = loginFile(context)
-  const config = await readConfigFile(path)
-  if (config === undefined) return []
-  const places: CredentialPlace[] = []
-  if (holdsCredential(config, registry)) places.push({ kind: 'file', path })
-  if (!dryRun) await updateConfigFile(path, document => withoutEntry(document, registry), context.uid)
-  const helper = keepingHelper(config, registry)
-  if (helper !== undefined && (await helpers.get(helper, registry))) {
-    if (!dryRun) await helpers.erase(helper, registry)
-    places.push(helperPlace(helper))
+async function listOf(place: LoginPlace): Promise<readonly ListedLogin[]> {
+  try {
+    return await place.list()
+  } catch (error) {
+    if (!isDrayError(error) || error.code === 'ABORTED') throw error
+    return [{ origin: place.name, fault: error.message }]
   }
-  return places
-}
-
-function helperPlace(helper: string): CredentialPlace {
-  return { kind: 'helper', program: `docker-credential-${helper}` }
 }

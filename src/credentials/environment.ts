@@ -1,11 +1,29 @@
 import type { Credential } from '../credential.ts'
 import { DrayError, isDrayError } from '../errors.ts'
 import { parseRegistry } from '../oci/reference.ts'
-import type { CredentialContext } from './context.ts'
-import { credentialFromLogin } from './login.ts'
+import type { CredentialContext, LoginPlace } from './context.ts'
+import { credentialFromLogin, describeLogin } from './login.ts'
 import { sameRegistry } from './server-key.ts'
 
 type EnvironmentContext = Pick<CredentialContext, 'env' | 'soleRegistry'>
+
+const placeName = 'DRAY_USERNAME and DRAY_PASSWORD'
+
+/** `DRAY_USERNAME` and `DRAY_PASSWORD` as a place of logins. */
+export function environmentPlace(context: EnvironmentContext): LoginPlace {
+  return {
+    name: placeName,
+    async find({ registry }) {
+      const credential = environmentCredential(context, registry)
+      return credential && { credential, origin: placeName, key: registry }
+    },
+    async list() {
+      const { DRAY_USERNAME: username, DRAY_PASSWORD: password } = context.env
+      if (!(username || password)) return []
+      return [{ origin: placeName, key: intendedRegistry(context), ...describeLogin(username ?? '') }]
+    },
+  }
+}
 
 /**
  * The credential of `DRAY_USERNAME` and `DRAY_PASSWORD`, if it is meant for the registry: the one that `DRAY_REGISTRY`

@@ -1,10 +1,10 @@
 import type { CredentialTarget } from '../credential.ts'
 import { quote } from '../errors.ts'
-import { decodeEntry } from './auth-entry.ts'
+import { decodeEntry, hasSecrets } from './auth-entry.ts'
 import { type ConfigDocument, registryHelper } from './config-document.ts'
 import type { CredentialEntry } from './context.ts'
-import type { HelperClient } from './credential-helper.ts'
-import { matchingKeys } from './server-key.ts'
+import { dockerHelper, type HelperClient } from './credential-helper.ts'
+import { keyName, keyPath, matchingKeys, serverKey } from './server-key.ts'
 
 export interface FindInConfigOptions {
   /** What the document is called in messages and origins. */
@@ -13,8 +13,9 @@ export interface FindInConfigOptions {
 }
 
 /**
- * Looks in one document: a helper that `credHelpers` names for the registry, then the entry of `auths` with the longest
- * matching path, then `credsStore`, which keeps all registries that `credHelpers` does not name.
+ * Looks in one document: entries of `auths` for a part of the registry, the longest matching path first; a helper that
+ * `credHelpers` names for the registry; the entry of `auths` for the whole registry; `credsStore`, which keeps all
+ * registries that `credHelpers` does not name. Helpers know whole registries only.
  * @throws DrayError `INTEGRITY` for a malformed entry; what the helper throws
  */
 export async function findInConfig(
@@ -22,33 +23,49 @@ export async function findInConfig(
   target: CredentialTarget,
   { name, helpers }: FindInConfigOptions,
 ): Promise<CredentialEntry | undefined> {
+  const keys = keysOf(config, target)
   const ownHelper = registryHelper(config, target.registry)
+  const inAuths = (some: string[]) => findInAuths(config, some, name)
   return (
+    inAuths(keys.filter(key => keyPath(key) !== '')) ??
     (await askHelper(ownHelper, target, helpers)) ??
-    findInAuths(config, target, name) ??
+    inAuths(keys.filter(key => keyPath(key) === '')) ??
     (ownHelper === undefined ? await askHelper(config.credsStore, target, helpers) : undefined)
   )
 }
 
-async function askHelper(
+/** The length of the longest path for which `auths` holds a credential that fits the target. */
+export function longestPath(config: ConfigDocument, target: CredentialTarget): number {
+  const auths = config.auths ?? {}
+  const key = keysOf(config, target).find(each => hasSecrets(auths[each] ?? {}))
+  return key === undefined ? 0 : keyPath(key).length
+}
+
+/** Asks the helper NAME, where there is one, for the whole registry. */
+export async function askHelper(
   helper: string | null | undefined,
-  target: CredentialTarget,
+  { registry, renew }: CredentialTarget,
   helpers: HelperClient,
 ): Promise<CredentialEntry | undefined> {
   if (!helper) return undefined
-  const credential = await helpers.get(helper, target.registry)
-  return credential && { credential, origin: `helper docker-credential-${helper}` }
+  const program = dockerHelper(helper)
+  const key = serverKey({ registry })
+  const credential = await helpers.get(program, key, { renew })
+  return credential && { credential, origin: `helper ${program.name}`, key: keyName(key) }
+}
+
+function keysOf(config: ConfigDocument, target: CredentialTarget): string[] {
+  return matchingKeys(Object.keys(config.auths ?? {}), target)
 }
 
 function findInAuths(
   config: ConfigDocument,
-  target: CredentialTarget,
+  keys: readonly string[],
   name: string,
 ): CredentialEntry | undefined {
-  const auths = config.auths ?? {}
-  for (const key of matchingKeys(Object.keys(auths), target)) {
-    const credential = decodeEntry(auths[key] ?? {}, `${name}: auths[${quote(key)}]`)
-    if (credential) return { credential, origin: `auths in ${name}` }
+  for (const key of keys) {
+    const credential = decodeEntry(config.auths?.[key] ?? {}, `${name}: auths[${quote(key)}]`)
+    if (credential) return { credential, origin: `auths in ${name}`, key: keyName(key) }
   }
   return undefined
 }

@@ -12,9 +12,17 @@ const defaultTimeoutMs = 30_000
 /** What running a helper needs of its surroundings. */
 export type HelperContext = Pick<CredentialContext, 'env' | 'platform' | 'helperTimeoutMs' | 'signal'>
 
-/** One run of `docker-credential-NAME action` with `input` on its stdin. */
+/** A program that speaks the protocol of docker's credential helpers. */
+export interface HelperProgram {
+  /** For messages: `docker-credential-pass`. */
+  readonly name: string
+  /** What is started, and its first arguments. */
+  readonly command: readonly [string, ...string[]]
+}
+
+/** One run of `program action` with `input` on its stdin. */
 export interface HelperCall {
-  readonly program: string
+  readonly program: HelperProgram
   readonly action: 'get' | 'store' | 'erase' | 'list'
   readonly input: string
 }
@@ -70,7 +78,8 @@ function start(call: HelperCall, { env, platform }: HelperContext): ChildProcess
   const { spawn } = process.getBuiltinModule('node:child_process')
   try {
     // A group of its own, so that what the helper starts can be killed with it; Windows has no such groups.
-    return spawn(call.program, [call.action], {
+    const [file, ...args] = call.program.command
+    return spawn(file, [...args, call.action], {
       env: { ...env },
       detached: platform !== 'win32',
       windowsHide: true,
@@ -107,23 +116,23 @@ function gather(stream: Readable, onTooMuch: () => void): () => string {
 }
 
 function startFault({ program, action }: HelperCall, error: unknown): unknown {
-  if (systemCode(error) !== 'ENOENT') return ioError(`${program} ${action}`, error, 'IO')
-  return new DrayError('UNSUPPORTED', `the credential helper ${program} is not installed`, {
+  if (systemCode(error) !== 'ENOENT') return ioError(`${program.name} ${action}`, error, 'IO')
+  return new DrayError('UNSUPPORTED', `the credential helper ${program.name} is not installed`, {
     hint: 'install it into a folder of PATH, or remove it from "credsStore" and "credHelpers" of the config file',
     cause: error,
   })
 }
 
 function timeoutFault({ program, action }: HelperCall, timeoutMs: number): DrayError {
-  return new DrayError('TIMEOUT', `${program} ${action}: no answer within ${timeoutMs / 1000} s`, {
+  return new DrayError('TIMEOUT', `${program.name} ${action}: no answer within ${timeoutMs / 1000} s`, {
     hint: 'a locked keychain may be waiting for its password: unlock it, or allow more time with --timeout',
   })
 }
 
 function outputFault({ program, action }: HelperCall): DrayError {
-  return new DrayError('INTEGRITY', `${program} ${action}: printed more than ${maxOutputBytes} bytes`)
+  return new DrayError('INTEGRITY', `${program.name} ${action}: printed more than ${maxOutputBytes} bytes`)
 }
 
 function abortFault({ program, action }: HelperCall): DrayError {
-  return new DrayError('ABORTED', `${program} ${action}: cancelled`)
+  return new DrayError('ABORTED', `${program.name} ${action}: cancelled`)
 }

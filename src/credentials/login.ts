@@ -24,3 +24,20 @@ export function loginFromCredential(credential: Credential): { username: string;
       throw new DrayError('UNSUPPORTED', 'a credential helper cannot keep a registry token')
   }
 }
+
+/** What a credential is, without its secret. */
+export interface DescribedCredential {
+  readonly user?: string
+  readonly kind: Credential['kind']
+}
+
+/** Leaves out the secret. */
+export function describeCredential(credential: Credential): DescribedCredential {
+  const { kind } = credential
+  return kind === 'basic' ? { user: credential.username, kind } : { kind }
+}
+
+/** What a credential is by the username that a helper tells. */
+export function describeLogin(username: string): DescribedCredential {
+  return describeCredential(credentialFromLogin(username, ''))
+}

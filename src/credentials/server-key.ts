@@ -4,10 +4,25 @@ import { defaultRegistry } from '../oci/reference.ts'
 const hubKey = 'https://index.docker.io/v1/'
 const hubHosts = ['docker.io', 'index.docker.io', 'registry-1.docker.io']
 
-/** The key under which a registry's credential is written, and which helpers are asked for: the host, or Hub's old URL. */
-export function serverKey(registry: string): string {
+/**
+ * The key under which a credential is written, and which helpers are asked for: the host, or Hub's old URL; for a part of
+ * a registry the host and the path, as Podman writes it (containers-auth.json(5)).
+ */
+export function serverKey({ registry, repository }: CredentialTarget): string {
   const host = canonicalHost(registry)
+  if (repository !== undefined) return `${host}/${repository}`
   return host === defaultRegistry ? hubKey : host
+}
+
+/** What a key is for, in the words of references: `docker.io`, `ghcr.io/org`. */
+export function keyName(key: string): string {
+  const { host, path } = parseKey(key)
+  return path === '' ? host : `${host}/${path}`
+}
+
+/** The path that a key narrows its registry to; empty for the whole. */
+export function keyPath(key: string): string {
+  return parseKey(key).path
 }
 
 /** True when both name the same registry; Docker Hub has several names. */
@@ -20,13 +35,29 @@ export function sameRegistry(a: string, b: string): boolean {
  * writes it, then the order of the file. A path matches by whole components only (containers-auth.json(5)).
  */
 export function matchingKeys(keys: readonly string[], target: CredentialTarget): string[] {
-  const host = canonicalHost(target.registry)
-  const ownKey = serverKey(host)
+  const { registry } = target
+  const ownKey = serverKey({ registry })
   return keys
     .map(key => ({ key, ...parseKey(key) }))
-    .filter(key => key.host === host && isWithin(target.repository, key.path))
+    .filter(key => key.host === canonicalHost(registry) && isWithin(target.repository, key.path))
     .sort((a, b) => b.path.length - a.path.length || Number(b.key === ownKey) - Number(a.key === ownKey))
     .map(({ key }) => key)
+}
+
+/** The keys that are for exactly this registry, or exactly this part of it, best spelling first. */
+export function equalKeys(keys: readonly string[], target: CredentialTarget): string[] {
+  return matchingKeys(keys, target).filter(key => keyPath(key) === (target.repository ?? ''))
+}
+
+/** The keys for parts of this registry, or of this part of it. */
+export function narrowerKeys(
+  keys: readonly string[],
+  { registry, repository = '' }: CredentialTarget,
+): string[] {
+  return keys.filter(key => {
+    const { host, path } = parseKey(key)
+    return host === canonicalHost(registry) && path !== repository && isWithin(path, repository)
+  })
 }
 
 /**

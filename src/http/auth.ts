@@ -1,5 +1,5 @@
 import type { Credential, FindCredential } from '../credential.ts'
-import { type DrayError, isDrayError } from '../errors.ts'
+import { type DrayError, type ErrorCode, isDrayError } from '../errors.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { Challenge } from './challenge.ts'
 import { describeBody } from './error-body.ts'
@@ -7,7 +7,7 @@ import { type Access, challengeOf, fixedAccess, type Grant, isAnswerable } from 
 import { type HttpRequest, type HttpResponse, type Middleware, type Send, withHeaders } from './message.ts'
 import { aborted } from './network-error.ts'
 import { mergeScopes, repositoryScope } from './scope.ts'
-import { loginRefused, realmOf } from './token.ts'
+import { loginRefused, ownerOf, realmOf } from './token.ts'
 import { expiryMarginMs, tokenStore } from './token-store.ts'
 
 /** Who is met, and what is needed to answer its challenges. */
@@ -62,45 +62,60 @@ export function auth(options: AuthOptions): Middleware {
 
   async function answer(next: Send, request: HttpRequest, refusal: Refusal): Promise<HttpResponse> {
     const { response, challenge, used } = refusal
-    const credential = await credentialFor(request, used)
-    if (!isAnswerable(challenge, credential, used)) return response
+    const found = await credentialFor(request, used).catch(asLack)
+    const credential = isDrayError(found) ? undefined : found
+    if (!isDrayError(found) && !isAnswerable(challenge, found, used)) return response
     await response.discard()
     try {
+      if (isDrayError(found)) throw found
       const grant = await obtain(request, challenge, { credential, used })
-      return await unlessRefused(await next(authorized(request, grant)), grant, credential)
+      const answered = await unlessRefused(await next(authorized(request, grant)), grant, credential)
+      if (answered.status !== 403 || credential === undefined) return answered
+      const open = await anonymously(next, request, { challenge, isOpen: status => status < 400 })
+      if (open === undefined) return answered
+      await answered.discard()
+      warn(`${options.registry} refuses the login${ownerOf(credential)} what it gives to everybody`)
+      return open
     } catch (error) {
-      if (credential === undefined || !isDrayError(error, 'UNAUTHORIZED') || !mayBeAnonymous(request))
-        throw error
-      return anonymously(next, request, { challenge, refusal: error })
+      if (error !== found && (credential === undefined || !isDrayError(error, 'UNAUTHORIZED'))) throw error
+      if (!isDrayError(error)) throw error
+      const isOpen = (status: number) => status !== 401 && status !== 403
+      const open = await anonymously(next, request, { challenge, isOpen })
+      if (open === undefined) throw error
+      warn(error.message)
+      return open
     }
   }
 
-  /** A Basic login that is refused is said by name: the registry's own words ask for what was just given. */
+  /** A login that is sent as it is and refused is said by name: the registry's own words ask for what was just given. */
   async function unlessRefused(response: HttpResponse, grant: Grant, credential: Credential | undefined) {
-    if (response.status !== 401 || grant.challenge.scheme !== 'basic' || credential?.kind !== 'basic')
-      return response
+    if (response.status !== 401 || credential === undefined) return response
+    if (fixedAccess(grant.challenge, credential) === undefined) return response
     const { message } = await describeBody(response)
-    throw loginRefused({ by: options.registry, credential, message, status: response.status })
+    const { registry } = options
+    throw loginRefused({ by: registry, registry, credential, message, status: response.status })
   }
 
-  /** A public image must not be out of reach because a stored password is stale. */
+  /** A public image must not be out of reach because a stored password is stale. Undefined where it is no public one. */
   async function anonymously(
     next: Send,
     request: HttpRequest,
-    { challenge, refusal }: { readonly challenge: Challenge; readonly refusal: DrayError },
-  ) {
-    const grant = await obtain(request, challenge, { isAnonymous: true }).catch(() => {
-      throw refusal
-    })
+    { challenge, isOpen }: { readonly challenge: Challenge; readonly isOpen: (status: number) => boolean },
+  ): Promise<HttpResponse | undefined> {
+    if (challenge.scheme !== 'bearer' || !mayBeAnonymous(request)) return undefined
+    // What was refused is told then, and why nobody else is let in is not.
+    const grant = await obtain(request, challenge, { isAnonymous: true }).catch(() => undefined)
+    if (grant === undefined) return undefined
     const response = await next(authorized(request, grant))
-    if (response.status === 401 || response.status === 403) {
-      grants.delete(keyOf(request))
-      await response.discard()
-      throw refusal
-    }
-    if (!warned.has(refusal.message)) options.onWarning?.(`${refusal.message}; going on without it`)
-    warned.add(refusal.message)
-    return response
+    if (isOpen(response.status)) return response
+    grants.delete(keyOf(request))
+    await response.discard()
+    return undefined
+  }
+
+  function warn(message: string): void {
+    if (!warned.has(message)) options.onWarning?.(`${message}; going on without it`)
+    warned.add(message)
   }
 
   async function obtain(request: HttpRequest, challenge: Challenge, how: HowToObtain): Promise<Grant> {
@@ -115,19 +130,43 @@ export function auth(options: AuthOptions): Middleware {
   async function tokenAccess(request: HttpRequest, challenge: Challenge, how: HowToObtain): Promise<Access> {
     const { service, scope = '' } = challenge.parameters
     const scopes = mergeScopes([scope, ...(request.scopes ?? [])])
-    const wanted = { realm: realmOf(challenge, request.url), service, scopes, credential: how.credential }
+    const realm = realmOf(challenge, request.url)
     const refused = how.used?.authorization.replace(/^Bearer /, '')
     // Many may wait for one token, so whoever gives up leaves the fetching of it to the others.
-    const { value, expiresAt } = await untilAborted(getToken(wanted, refused), request.signal, aborted)
+    const getFor = (credential: Credential | undefined) =>
+      untilAborted(
+        getToken({ registry: options.registry, realm, service, scopes, credential }, refused),
+        request.signal,
+        aborted,
+      )
+    const { value, expiresAt } = await getFor(how.credential).catch(async error => {
+      if (how.credential === undefined || !isDrayError(error, 'UNAUTHORIZED')) throw error
+      const renewed = await findCredential(request, { renew: true })
+      if (renewed === undefined || JSON.stringify(renewed) === JSON.stringify(how.credential)) throw error
+      return getFor(renewed)
+    })
     return { authorization: `Bearer ${value}`, expiresAt }
   }
 
-  /** A credential that was found to be refused is left alone. */
+  /** A credential that was found to be refused is left alone; a password that opened the door once may have run out. */
   async function credentialFor(request: HttpRequest, used?: Grant): Promise<Credential | undefined> {
     if (used?.isAnonymous) return undefined
-    return options.findCredential?.({ registry: options.registry, repository: repositoryOf(request) })
+    return findCredential(request, { renew: used?.challenge.scheme === 'basic' })
+  }
+
+  async function findCredential(request: HttpRequest, { renew }: { readonly renew: boolean }) {
+    const repository = repositoryOf(request)
+    return options.findCredential?.({ registry: options.registry, repository, ...(renew ? { renew } : {}) })
   }
 }
+
+/** A login that is not to be had (a cloud refuses, a helper is not installed) is no worse than one that is refused. */
+function asLack(error: unknown): DrayError {
+  if (isDrayError(error) && lacks.has(error.code)) return error
+  throw error
+}
+
+const lacks = new Set<ErrorCode>(['UNAUTHORIZED', 'NETWORK', 'UNSUPPORTED'])
 
 interface HowToObtain {
   readonly credential?: Credential | undefined

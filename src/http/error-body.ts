@@ -38,16 +38,21 @@ const maxMessageLength = 400
  * `{status,message}`, HTML, XML, plain text, nothing. At most 64 KiB are read; the message is one line.
  */
 export async function describeBody(response: HttpResponse): Promise<ErrorDescription> {
-  const text = (await readSome(response)).trim()
-  const described = describeText(text)
-  return { ...described, message: oneLine(described.message) || statusText(response.status) }
+  return describeErrorText(await readErrorText(response), response.status)
+}
+
+/** The same of a body that was read already. */
+export function describeErrorText(text: string, status: number): ErrorDescription {
+  const described = describeText(text.slice(0, maxErrorBytes).trim())
+  return { ...described, message: oneLine(described.message) || statusText(status) }
 }
 
 function statusText(status: number): string {
   return statusTexts[status] ?? `status ${status}`
 }
 
-async function readSome(response: HttpResponse): Promise<string> {
+/** The body of an error answer: what comes of it, and at most 64 KiB. */
+export async function readErrorText(response: HttpResponse): Promise<string> {
   const parts: Uint8Array[] = []
   let length = 0
   try {

@@ -39,8 +39,8 @@ export function challengeOf(
 }
 
 /**
- * The challenge once met, where a token's expiry shows without a new one: as 400, 401 or 403 (ECR, GHCR). A 400 or
- * 403 to an upload is taken at its word: it would have to be sent again as a whole, to a session that may be gone.
+ * The challenge once met, where the end of a token or password shows without a new one: as 400, 401 or 403 (ECR, GHCR).
+ * A 400 or 403 to an upload is taken at its word: it would have to be sent again as a whole, to a session that may be gone.
  */
 function staleChallenge(
   request: HttpRequest,
@@ -48,18 +48,18 @@ function staleChallenge(
   old: Grant | undefined,
 ): Challenge | undefined {
   const isRefusal = status === 401 || ((status === 400 || status === 403) && !isStreamBody(request.body))
-  return isRefusal && old?.challenge.scheme === 'bearer' ? old.challenge : undefined
+  return isRefusal ? old?.challenge : undefined
 }
 
 /** False where we have nothing that fits the challenge, or would only say the same again. */
 export function isAnswerable(
-  { scheme }: Challenge,
+  challenge: Challenge,
   credential: Credential | undefined,
   used: Grant | undefined,
 ): boolean {
-  if (scheme === 'basic' && credential?.kind !== 'basic') return false
-  const isFixed = scheme === 'basic' || credential?.kind === 'registry-token'
-  return !(isFixed && used?.challenge.scheme === scheme)
+  if (challenge.scheme === 'basic' && credential?.kind !== 'basic') return false
+  const fixed = fixedAccess(challenge, credential)
+  return fixed === undefined || fixed.authorization !== used?.authorization
 }
 
 /** What a credential opens by itself, without a token service. */

@@ -29,6 +29,8 @@ export interface HttpResponse {
   readonly headers: HttpHeaders
   /** Where the answer came from, after redirects. */
   readonly url: URL
+  /** The registry that was asked, as in references; what it redirects to may answer for it. */
+  readonly registry?: string
   /** Must be read to its end, left early by `return`, or given up with `discard`. */
   readonly body: Chunks
   /** Gives the body up, so that its connection is free again. */

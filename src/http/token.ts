@@ -7,6 +7,8 @@ import type { HttpResponse, Send } from './message.ts'
 
 /** Where and for what a token is wanted, as a Bearer challenge says. */
 export interface TokenRequest {
+  /** Whose token it is, as in references. */
+  readonly registry: string
   readonly realm: URL
   /** Missing at some registries (Artifact Registry). */
   readonly service?: string | undefined
@@ -107,7 +109,10 @@ async function readToken(response: HttpResponse, request: TokenRequest, now: () 
   return { value, expiresAt: now() + lifetimeMs }
 }
 
-async function tokenError(response: HttpResponse, { realm, credential }: TokenRequest): Promise<DrayError> {
+async function tokenError(
+  response: HttpResponse,
+  { registry, realm, credential }: TokenRequest,
+): Promise<DrayError> {
   const { status } = response
   const { message } = await describeBody(response)
   if (status >= 500 || status === 429) {
@@ -116,22 +121,28 @@ async function tokenError(response: HttpResponse, { realm, credential }: TokenRe
   }
   if (credential === undefined) {
     const text = `${realm.host} gives out no token without a login: ${message}`
-    return new DrayError('UNAUTHORIZED', text, { status, hint: 'log in first, with dray login' })
+    return new DrayError('UNAUTHORIZED', text, { status, hint: `log in first with: dray login ${registry}` })
   }
-  return loginRefused({ by: realm.host, credential, message, status })
+  return loginRefused({ by: realm.host, registry, credential, message, status })
 }
 
 /** Says whose login was refused, by whom, and in whose words. */
-export function loginRefused({ by, credential, message, status }: RefusedLogin): DrayError {
-  const who = credential.kind === 'basic' ? ` of "${credential.username}"` : ''
-  return new DrayError('UNAUTHORIZED', `${by} refused the login${who}: ${message}`, {
+export function loginRefused({ by, registry, credential, message, status }: RefusedLogin): DrayError {
+  return new DrayError('UNAUTHORIZED', `${by} refused the login${ownerOf(credential)}: ${message}`, {
     status,
-    hint: 'is the password or token still right? log in again with dray login',
+    hint: `is the password or token still right? log in again with: dray login ${registry}`,
   })
+}
+
+/** ` of "anna"`, where a credential names its owner. */
+export function ownerOf(credential: Credential): string {
+  return credential.kind === 'basic' ? ` of "${credential.username}"` : ''
 }
 
 interface RefusedLogin {
   readonly by: string
+  /** As in references. */
+  readonly registry: string
   readonly credential: Credential
   readonly message: string
   readonly status: number

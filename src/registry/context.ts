@@ -1,7 +1,7 @@
 import type { FindCredential } from '../credential.ts'
 import type { HttpRequest, Send } from '../http/message.ts'
 import type { Clock, RetryEvent, RetryPolicy } from '../http/retry.ts'
-import type { KnownProvider, ProviderId } from './providers/provider.ts'
+import type { KeptToken, KnownProvider, ProviderId } from './providers/provider.ts'
 
 /** What every call to one registry needs. */
 export interface RegistryContext {
@@ -23,6 +23,8 @@ export interface RegistryContext {
   readonly onEvent?: ((event: RegistryEvent) => void) | undefined
   /** What this registry was seen to do. */
   readonly learnt: Learnt
+  /** The last of the jobs on one thing that must come one after another. */
+  readonly turns: Map<string, Promise<unknown>>
 }
 
 /** What differs between registries, and shows with use only. */
@@ -31,6 +33,8 @@ export interface Learnt {
   mountTellsPresence?: boolean
   /** Whose registry it is, by how it answers. */
   provider?: Promise<KnownProvider>
+  /** What its provider's own API was opened with. */
+  tokens?: Map<string, KeptToken>
 }
 
 /** What a registry client tells while it works. */

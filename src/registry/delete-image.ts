@@ -5,6 +5,7 @@ import { withWorkGroup } from '../work-group.ts'
 import { unknownProvider } from './providers/known-providers.ts'
 import type { GoneWithTag } from './providers/provider.ts'
 import type { Repository } from './repository.ts'
+import { wouldTakeAlong } from './would-take-along.ts'
 
 export interface DeleteImageOptions {
   /** Take along the other tags that stand for the same image, where the registry cannot leave them. */
@@ -127,25 +128,6 @@ async function tagsOf(
     group.map(tags, tag => repository.find(tag)),
   )
   return tags.filter((_, at) => found[at]?.digest === digest)
-}
-
-/** Says which tags would go with an image. */
-export function wouldTakeAlong(
-  repository: { readonly name: string },
-  reference: TagOrDigest,
-  siblings: readonly string[],
-): DrayError {
-  const shown = siblings.slice(0, 10).join(', ')
-  const list = siblings.length > 10 ? `${shown} and ${siblings.length - 10} more` : shown
-  const name = `${repository.name}${isDigest(reference) ? '@' : ':'}${reference}`
-  const why = isDigest(reference)
-    ? 'these tags stand for it'
-    : 'this registry cannot delete a tag alone, and the same image has the tags'
-  return new DrayError('UNSUPPORTED', `${name} is not deleted: ${why}: ${list}`, {
-    hint: isDigest(reference)
-      ? 'delete those tags too with --force'
-      : 'delete those tags too with --force, or only this one with --via-dummy, which moves it to an image to throw away',
-  })
 }
 
 async function deleteByDigest(

@@ -3,27 +3,46 @@ import { digestOf } from '../oci/digest.ts'
 import type { Manifest } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-types.ts'
 import { parseManifest } from '../oci/parse-manifest.ts'
+import { unknownProvider } from './providers/known-providers.ts'
 import type { Repository } from './repository.ts'
 
 /**
  * Deletes a tag alone where a registry deletes by digest only (distribution 2.x): the tag is moved to an image that
- * nothing else stands for, and that image is deleted. Whether the registry deletes at all is tried out on the image before
- * the tag is moved.
+ * nothing else stands for, and that image is deleted. Whether the registry deletes at all is tried out on another such image
+ * before the tag is moved.
  * @throws DrayError `UNSUPPORTED` when the registry deletes nothing; the tag is as it was then
  */
 export async function deleteViaDummy(repository: Repository, tag: string): Promise<void> {
-  const dummy = await pushDummy(repository)
-  await repository.delete(dummy.digest)
-  await repository.putManifest(dummy, [tag])
+  await tryDeleting(repository, tag)
+  const { digest } = await pushDummy(repository, [tag])
   try {
-    await repository.delete(dummy.digest)
+    await repository.delete(digest)
   } catch (error) {
     if (!isDrayError(error)) throw error
     throw new DrayError(
       error.code,
       `${error.message}; ${repository.name}:${tag} now stands for an empty image`,
       {
-        hint: `delete ${repository.name}@${dummy.digest}`,
+        hint: `delete ${repository.name}@${digest}`,
+        cause: error,
+        status: error.status,
+      },
+    )
+  }
+}
+
+async function tryDeleting(repository: Repository, tag: string): Promise<void> {
+  const { digest } = await pushDummy(repository)
+  try {
+    await repository.delete(digest)
+  } catch (error) {
+    if (!isDrayError(error, 'UNSUPPORTED')) throw error
+    const { known } = await repository.provider()
+    throw new DrayError(
+      'UNSUPPORTED',
+      `${repository.name}:${tag} is not deleted: this registry deletes nothing`,
+      {
+        hint: known.deleteHint ?? unknownProvider.deleteHint,
         cause: error,
         status: error.status,
       },
@@ -34,7 +53,7 @@ export async function deleteViaDummy(repository: Repository, tag: string): Promi
 const emptyConfig = Buffer.from('{}')
 
 /** Different each time, so that no other tag can stand for it. */
-async function pushDummy(repository: Repository): Promise<Manifest> {
+async function pushDummy(repository: Repository, tags: readonly string[] = []): Promise<Manifest> {
   const config = {
     mediaType: mediaTypes.ociConfig,
     digest: digestOf(emptyConfig),
@@ -52,7 +71,7 @@ async function pushDummy(repository: Repository): Promise<Manifest> {
     ),
   )
   await repository.putBlob(config, async () => content())
-  await repository.putManifest(dummy)
+  await repository.putManifest(dummy, tags)
   return dummy
 }
 

@@ -39,30 +39,45 @@ export async function fetchManifest(
   reference: TagOrDigest,
   expected?: Descriptor,
 ): Promise<Manifest> {
+  return (await fetchManifestState(context, reference, expected)).manifest
+}
+
+/** As `fetchManifest`, with the `ETag` of the answer (RFC 9110, section 8.8.3), for who wants to change it. */
+export async function fetchManifestState(
+  context: RepositoryContext,
+  reference: TagOrDigest,
+  expected?: Descriptor,
+): Promise<{ readonly manifest: Manifest; readonly etag: string | undefined }> {
   const name = nameOf(context, reference)
   const response = await context.send(manifestRequest(context, 'GET', reference, expected?.mediaType))
   await expectStatus(response, [200], `read ${name}`)
   const bytes = await collect(response.body, maxManifestBytes, name)
   const told = response.headers.get('docker-content-digest') ?? ''
   const { parseManifest } = await import('../oci/parse-manifest.ts')
-  return parseManifest(bytes, {
+  const manifest = parseManifest(bytes, {
     name,
     mediaType: expected?.mediaType || essenceOf(response.headers.get('content-type')),
     digest: isDigest(reference) ? reference : isDigest(told) ? told : undefined,
   })
+  return { manifest, etag: response.headers.get('etag') }
 }
 
-/** Stores a manifest under a tag or its digest (distribution-spec v1.1 end-7), byte for byte. */
+/**
+ * Stores a manifest under a tag or its digest (distribution-spec v1.1 end-7), byte for byte.
+ * @returns false when the manifest refers to another, and the registry does not say that it lists it there
+ * (distribution-spec v1.1, "Pushing Manifests with Subject"); see {@link addReferrer}
+ */
 export async function pushManifest(
   context: RepositoryContext,
   manifest: Manifest,
   reference: TagOrDigest,
-): Promise<void> {
+): Promise<boolean> {
   const request = repositoryRequest(context, 'PUT', `manifests/${reference}`)
   const headers = { 'content-type': manifest.mediaType }
   const response = await context.send(withHeaders({ ...request, body: manifest.bytes }, headers))
   await expectStatus(response, [200, 201, 202], `write ${nameOf(context, reference)}`)
   await response.discard()
+  return manifest.content.subject === undefined || response.headers.get('oci-subject') !== undefined
 }
 
 /**

@@ -35,25 +35,57 @@ export interface PagedList {
 export async function* pagedNames(context: RegistryContext, list: PagedList): AsyncGenerator<string> {
   const first = new URL(list.request.url)
   first.searchParams.set('n', String(Math.min(list.pageSize ?? maxPageSize, maxPageSize)))
+  yield* pagedItems<string>(first, {
+    what: list.what,
+    keyOf: name => name,
+    fetch: async url => {
+      const response = await fetchPage(context, { ...list, request: { ...list.request, url } })
+      return { items: await readNames(response, list), link: response.headers.get('link') }
+    },
+  })
+}
+
+/** How a list is had, page by page. */
+export interface PagesOf<Item> {
+  /** Reads "cannot <what>: …" in errors. */
+  readonly what: string
+  /** What two items that are the same have in common. */
+  readonly keyOf: (item: Item) => string
+  readonly fetch: (url: URL) => Promise<Page<Item>>
+}
+
+/** One page of a list, and the `Link` that came with it. */
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  readonly link: string | undefined
+}
+
+/**
+ * The items of a list that comes in pages (see {@link nextPage}), each once. A page that was there before ends it.
+ * @throws DrayError `REGISTRY` for a Link elsewhere, or for pages without end that bring nothing; what `fetch` throws
+ */
+export async function* pagedItems<Item>(
+  first: URL,
+  { what, keyOf, fetch }: PagesOf<Item>,
+): AsyncGenerator<Item> {
   const seenPages = new Set<string>()
-  const seenNames = new Set<string>()
+  const seen = new Set<string>()
   let url: URL | undefined = first
   let barren = 0
   while (url !== undefined && !seenPages.has(url.href)) {
     seenPages.add(url.href)
-    const response: HttpResponse = await fetchPage(context, { ...list, request: { ...list.request, url } })
-    const link = response.headers.get('link')
-    const known = seenNames.size
-    for (const name of await readNames(response, list)) {
-      if (seenNames.has(name)) continue
-      seenNames.add(name)
-      yield name
+    const page: Page<Item> = await fetch(url)
+    const known = seen.size
+    for (const item of page.items) {
+      if (seen.has(keyOf(item))) continue
+      seen.add(keyOf(item))
+      yield item
     }
-    barren = seenNames.size > known ? 0 : barren + 1
+    barren = seen.size > known ? 0 : barren + 1
     if (barren > maxBarrenPages) {
-      throw new DrayError('REGISTRY', `cannot ${list.what}: the registry sends pages without end`)
+      throw new DrayError('REGISTRY', `cannot ${what}: the registry sends pages without end`)
     }
-    url = nextPage(link, url)
+    url = nextPage(page.link, url)
   }
 }
 

@@ -1,6 +1,7 @@
 import { DrayError, type DrayErrorOptions, type ErrorCode } from '../errors.ts'
+import { parseChallenges } from '../http/challenge.ts'
 import { describeBody } from '../http/error-body.ts'
-import type { HttpResponse } from '../http/message.ts'
+import type { HttpHeaders, HttpResponse } from '../http/message.ts'
 import { isTransientStatus } from '../http/retry.ts'
 
 /** An error that a registry answered with, with its own error code where it sent one. */
@@ -33,8 +34,8 @@ export async function registryError(response: HttpResponse, what: string): Promi
     status >= 300 && status < 400 && location !== undefined ? `it redirects to ${location}` : message
   const label =
     registryCode === undefined || registryCode === String(status) ? `${status}` : `${status} ${registryCode}`
-  return new RegistryError(codeOf(status, registryCode), `cannot ${what}: ${said} (${label})`, {
-    hint: hintFor(status, message, response),
+  return new RegistryError(errorCodeOf(status, registryCode), `cannot ${what}: ${said} (${label})`, {
+    hint: hintFor(response, message, registryCode),
     status,
     registryCode,
     retryAfter: response.headers.get('retry-after'),
@@ -56,7 +57,8 @@ export async function expectStatus(
   throw await registryError(response, what)
 }
 
-function codeOf(status: number, registryCode: string | undefined): ErrorCode {
+/** What kind of error an answer is: the status tells, and the registry's code only of content that is not what it was said to be. */
+export function errorCodeOf(status: number, registryCode?: string): ErrorCode {
   if (status === 401 || status === 403) return 'UNAUTHORIZED'
   if (status === 404) return 'NOT_FOUND'
   if (status === 405 || status === 501) return 'UNSUPPORTED'
@@ -64,17 +66,36 @@ function codeOf(status: number, registryCode: string | undefined): ErrorCode {
   return isTransientStatus(status) ? 'NETWORK' : 'REGISTRY'
 }
 
-function hintFor(status: number, message: string, response: HttpResponse): string | undefined {
-  const { host } = response.url
+function hintFor(
+  { status, headers, registry, url: { host } }: HttpResponse,
+  message: string,
+  registryCode: string | undefined,
+): string | undefined {
   if (/HTTP request.*HTTPS/i.test(message)) {
     return `${host} speaks TLS: use --no-plain-http, with --ca-file FILE if its CA is a private one`
   }
-  if (status === 401) return `log in with: dray login ${host === 'registry-1.docker.io' ? 'docker.io' : host}`
+  if (status === 401) {
+    const who = lacksScope(headers) ? ' as someone who has the right to this' : ''
+    return `log in${who} with: dray login ${registry ?? host}`
+  }
   if (status === 403) return 'the credential in use has no right to this'
-  const retryAfter = response.headers.get('retry-after')
+  if (status === 404 && registryCode === 'NAME_UNKNOWN') {
+    return 'is the name right? some registries want a repository to be made before the first push (ECR, for one)'
+  }
+  if (registryCode === 'UNSUPPORTED' && /invalid JSON syntax/i.test(message)) {
+    return 'Amazon ECR takes no manifest without a "mediaType" of its own; build the image anew with one'
+  }
+  const retryAfter = headers.get('retry-after')
   if (isTransientStatus(status) && retryAfter !== undefined) {
     return `the registry asks to wait (Retry-After: ${retryAfter}); see --max-retry-after and --retries`
   }
   if (status === 429) return 'the registry limits requests: log in, wait, or lower --jobs'
   return undefined
+}
+
+/** Token services leave out of a token what its owner may not do (GitLab), which only shows when it is used (RFC 6750). */
+function lacksScope(headers: HttpHeaders): boolean {
+  return parseChallenges(headers.all('www-authenticate')).some(
+    ({ parameters }) => parameters.error === 'insufficient_scope',
+  )
 }

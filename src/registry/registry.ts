@@ -2,13 +2,15 @@ import type { Credential, FindCredential } from '../credential.ts'
 import { DrayError, isDrayError } from '../errors.ts'
 import { auth } from '../http/auth.ts'
 import { describeBody } from '../http/error-body.ts'
-import { type Middleware, type Send, stack, withHeaders } from '../http/message.ts'
+import { type HttpResponse, type Middleware, type Send, stack, withHeaders } from '../http/message.ts'
 import { type PaceLimits, pace } from '../http/pace.ts'
 import { redirect } from '../http/redirect.ts'
 import { type Clock, defaultRetryPolicy, type RetryPolicy, retry } from '../http/retry.ts'
 import { repositoryScope } from '../http/scope.ts'
 import { systemClock } from '../http/system-clock.ts'
 import type { RegistryContext, RegistryEvent } from './context.ts'
+import type { Mirror } from './mirrors.ts'
+import type { TokenOptions } from './obtain-token.ts'
 import { unknownProvider } from './providers/known-providers.ts'
 import type { OpenProvider } from './providers/open-provider.ts'
 import type { FoundRepository, ProviderId } from './providers/provider.ts'
@@ -39,6 +41,13 @@ export interface RegistryOptions extends PaceLimits {
   readonly onEvent?: ((event: RegistryEvent) => void) | undefined
 }
 
+export interface RepositoryOptions {
+  /** Places that are read first, in order. */
+  readonly mirrors?: readonly Mirror[] | undefined
+  /** What it is called in messages, where that is not where it lies. */
+  readonly name?: string | undefined
+}
+
 /** One registry, met with one login. Tokens live as long as this object does. */
 export class Registry {
   readonly #context: RegistryContext
@@ -63,6 +72,7 @@ export class Registry {
     this.#authorized = find =>
       stack(
         plain,
+        named(registry),
         requireCredential(options.requireCredential ?? false),
         auth({
           registry,
@@ -85,6 +95,7 @@ export class Registry {
       clock,
       onEvent,
       learnt: {},
+      turns: new Map(),
     }
   }
 
@@ -96,9 +107,13 @@ export class Registry {
   /**
    * @param access what the token for this repository is asked for, so that one serves all requests
    */
-  repository(repository: string, access: 'pull' | 'pull,push' = 'pull'): Repository {
+  repository(
+    repository: string,
+    access: 'pull' | 'pull,push' = 'pull',
+    { mirrors, name = `${this.name}/${repository}` }: RepositoryOptions = {},
+  ): Repository {
     const scopes = [repositoryScope(repository, access)]
-    return new Repository({ ...this.#context, repository, scopes, name: `${this.name}/${repository}` })
+    return new Repository({ ...this.#context, repository, scopes, name }, mirrors)
   }
 
   /**
@@ -110,8 +125,12 @@ export class Registry {
     const { pagedNames } = await import('./pages.ts')
     const request = { method: 'GET', url: new URL('v2/_catalog', this.#context.url) } as const
     const list = { request, field: 'repositories', what: `list ${this.name}`, pageSize }
+    let isEmpty = true
     try {
-      yield* pagedNames(this.#context, list)
+      for await (const name of pagedNames(this.#context, list)) {
+        isEmpty = false
+        yield name
+      }
     } catch (error) {
       if (!isDrayError(error) || ![401, 403, 404, 405].includes(error.status ?? 0)) throw error
       const { known, provider, access } = await this.provider()
@@ -122,6 +141,10 @@ export class Registry {
         status: error.status,
       })
     }
+    // Quay shows an empty list to who shows no token, Artifact Registry to everybody, and neither asks for a login.
+    if (!isEmpty) return
+    const { provider, access } = await this.provider()
+    if (provider.catalog) yield* provider.catalog(access)
   }
 
   /**
@@ -143,6 +166,11 @@ export class Registry {
         official: null,
       }
     }
+  }
+
+  /** How it answers who has no login (distribution-spec v1.1 end-1). The body must be read or discarded. */
+  ping(): Promise<HttpResponse> {
+    return this.#context.plain({ method: 'GET', url: new URL('v2/', this.#context.url) })
   }
 
   /** Whose registry it is, and what that provider alone can do; see {@link openProvider}. */
@@ -167,15 +195,24 @@ export class Registry {
       url: new URL('v2/', this.#context.url),
       requireCredential: true,
     })
-    if (response.status === 401 || response.status === 403) {
+    const { status } = response
+    // ECR says 400 to a wrong password.
+    if (status === 401 || status === 403 || (status === 400 && isAsked)) {
       const { message } = await describeBody(response)
       throw new DrayError('UNAUTHORIZED', `${this.name} refused the login: ${message}`, {
-        status: response.status,
+        status,
+        hint: `is the password or token still right? log in again with: dray login ${this.name}`,
       })
     }
     await expectStatus(response, [200], `log in to ${this.name}`)
     await response.discard()
     return isAsked ? 'accepted' : 'unasked'
+  }
+
+  /** A bearer token for other programs; see {@link obtainToken}. */
+  async token(options: TokenOptions): Promise<string> {
+    const { obtainToken } = await import('./obtain-token.ts')
+    return obtainToken(this.#context, options)
   }
 }
 
@@ -196,6 +233,11 @@ export function isLoopback(registry: string): boolean {
 function identify({ userAgent = 'dray', signal }: RegistryOptions): Middleware {
   return next => request =>
     next(withHeaders({ ...request, signal: request.signal ?? signal }, { 'user-agent': userAgent }))
+}
+
+/** Errors name the registry, whatever host answered for it. */
+function named(registry: string): Middleware {
+  return next => async request => ({ ...(await next(request)), registry })
 }
 
 function requireCredential(isRequired: boolean): Middleware {

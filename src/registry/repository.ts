@@ -10,22 +10,33 @@ import type {
   TagOrDigest,
 } from '../image-store.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import type { Digest } from '../oci/digest.ts'
+import { type Digest, isDigest } from '../oci/digest.ts'
 import type { Manifest } from '../oci/manifest.ts'
 import { deleteBlob, fetchBlob, headBlob } from './blobs.ts'
 import { type RepositoryContext, repositoryRequest } from './context.ts'
 import { deleteManifest, fetchManifest, pushManifest, resolveManifest } from './manifests.ts'
+import { type Mirror, MirroredSource, type RepositorySource } from './mirrors.ts'
 import { providerByName } from './providers/known-providers.ts'
 import type { OpenProvider } from './providers/open-provider.ts'
 import type { KnownProvider } from './providers/provider.ts'
+import type { RateLimit } from './rate-limit.ts'
+import type { ReferrersOptions } from './referrers.ts'
 import { uploadBlob } from './upload.ts'
 
-/** One repository of a registry: a store of images, and its tags. */
+/**
+ * One repository of a registry: a store of images, and its tags. Where it has mirrors, content and what references stand for
+ * are read from these first; what is asked of it as a destination is asked of the repository itself.
+ */
 export class Repository implements ImageSource, ImageDestination {
   readonly #context: RepositoryContext
+  readonly #mirrored: MirroredSource | undefined
+  readonly #source: RepositorySource
 
-  constructor(context: RepositoryContext) {
+  constructor(context: RepositoryContext, mirrors: readonly Mirror[] = []) {
+    const own = ownSource(context)
     this.#context = context
+    this.#mirrored = mirrors.length === 0 ? undefined : new MirroredSource(own, mirrors, context.onEvent)
+    this.#source = this.#mirrored ?? own
   }
 
   /** `docker.io/library/alpine` */
@@ -49,14 +60,14 @@ export class Repository implements ImageSource, ImageDestination {
     return openProvider(this.#context)
   }
 
-  /** Docker Hub counts every GET of a manifest, and no HEAD. */
+  /** Docker Hub counts every GET of a manifest, and no HEAD; a mirror in front of it does not. */
   get metersReads(): boolean {
-    return this.#context.registry === 'docker.io'
+    return this.#context.registry === 'docker.io' && this.#mirrored?.readsTags !== true
   }
 
   /** See {@link resolveManifest}. */
   resolve(reference: TagOrDigest): Promise<Descriptor> {
-    return resolveManifest(this.#context, reference)
+    return this.#source.resolve(reference)
   }
 
   /** What a tag or digest stands for, or undefined where it is absent (404) or cannot be told (403). */
@@ -70,31 +81,42 @@ export class Repository implements ImageSource, ImageDestination {
   }
 
   getManifest(descriptor: Descriptor): Promise<Manifest> {
-    return fetchManifest(this.#context, descriptor.digest, descriptor)
+    return this.#source.getManifest(descriptor)
   }
 
   /** A manifest by tag or digest in one request. See {@link fetchManifest}. */
   readManifest(reference: TagOrDigest): Promise<Manifest> {
-    return fetchManifest(this.#context, reference)
+    return this.#source.readManifest(reference)
   }
 
   async putManifest(manifest: Manifest, tags: readonly string[] = []): Promise<void> {
     const references = tags.length === 0 ? [manifest.digest] : tags
-    for (const reference of references) await pushManifest(this.#context, manifest, reference)
+    let isListed = true
+    for (const reference of references) isListed = await pushManifest(this.#context, manifest, reference)
+    if (isListed) return
+    const { addReferrer } = await import('./referrers-tag.ts')
+    await addReferrer(this.#context, manifest)
   }
 
-  /** Deletes a tag, or a manifest by digest with all its tags. See {@link deleteManifest}. */
-  delete(reference: TagOrDigest): Promise<void> {
-    return deleteManifest(this.#context, reference)
+  /** Deletes a tag, or a manifest by digest with all its tags. See {@link deleteManifest}, {@link deleteReferrer}. */
+  async delete(reference: TagOrDigest): Promise<void> {
+    if (!isDigest(reference)) return deleteManifest(this.#context, reference)
+    const { deleteReferrer } = await import('./referrers-tag.ts')
+    await deleteReferrer(this.#context, reference)
   }
 
   getBlob(descriptor: Descriptor, range?: BlobRange): Promise<Chunks> {
-    return fetchBlob(this.#context, descriptor, range)
+    return this.#source.getBlob(descriptor, range)
+  }
+
+  /** True when a mirror gave the blob, which is then read elsewhere from now on. */
+  rejectBlob(descriptor: Descriptor): boolean {
+    return this.#mirrored?.rejectBlob(descriptor) ?? false
   }
 
   /** A blob's size by its digest; undefined when it is not there. See {@link headBlob}. */
   findBlob(digest: Digest): Promise<Descriptor | undefined> {
-    return headBlob(this.#context, digest)
+    return this.#source.findBlob(digest)
   }
 
   async hasBlob(descriptor: Descriptor): Promise<boolean> {
@@ -116,7 +138,9 @@ export class Repository implements ImageSource, ImageDestination {
       mountFrom instanceof Repository && this.canMountFrom(mountFrom)
         ? mountFrom.#context.repository
         : undefined
-    if (from === this.#context.repository) return 'present'
+    // What a mirror has need not be here.
+    const isHere = mountFrom instanceof Repository && mountFrom.#mirrored === undefined
+    if (from === this.#context.repository && isHere) return 'present'
     return uploadBlob(this.#context, descriptor, open, { mountFrom: from, signal })
   }
 
@@ -142,5 +166,29 @@ export class Repository implements ImageSource, ImageDestination {
       what: `list the tags of ${this.name}`,
       pageSize,
     })
+  }
+
+  /** The manifests that refer to one, by its digest: signatures, attestations, SBOMs. See {@link listReferrers}. */
+  async *referrers(subject: Digest, options?: ReferrersOptions): AsyncGenerator<Descriptor> {
+    const { listReferrers } = await import('./referrers.ts')
+    yield* listReferrers(this.#context, subject, options)
+  }
+
+  /** How much may still be asked of the registry; undefined for unlimited. See {@link imageRateLimit}. */
+  async rateLimit(reference: TagOrDigest): Promise<RateLimit | undefined> {
+    const { imageRateLimit } = await import('./providers/image-rate-limit.ts')
+    const { access } = await this.provider()
+    return imageRateLimit(access, this.path, reference)
+  }
+}
+
+/** The repository itself. */
+function ownSource(context: RepositoryContext): RepositorySource {
+  return {
+    resolve: reference => resolveManifest(context, reference),
+    readManifest: reference => fetchManifest(context, reference),
+    getManifest: descriptor => fetchManifest(context, descriptor.digest, descriptor),
+    getBlob: (descriptor, range) => fetchBlob(context, descriptor, range),
+    findBlob: digest => headBlob(context, digest),
   }
 }

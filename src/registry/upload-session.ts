@@ -93,11 +93,16 @@ export function uploadLocation(response: HttpResponse, name: string): URL {
   return location
 }
 
+/** What must be known of a session to end it. */
+export interface CancellableUpload extends Pick<UploadSession, 'location' | 'name'> {
+  readonly context: Pick<RepositoryContext, 'send' | 'scopes'>
+}
+
 /**
  * Ends a session (distribution's API; not in the specification). Registries differ (202, 204, 401, 405), and a
  * session that is not cancelled expires by itself, so what comes back does not matter in the end.
  */
-export async function cancelUpload(session: UploadSession): Promise<void> {
+export async function cancelUpload(session: CancellableUpload): Promise<void> {
   await tryCancel(session).catch(() => undefined)
 }
 
@@ -108,7 +113,7 @@ const outOfDate = new Set([400, 404, 416])
  * A location that is out of date is asked for anew (distribution-spec v1.1 end-13). distribution 2.x gives none, and
  * keeps the session until it expires (distribution/distribution#3755).
  */
-async function tryCancel({ context, location, name }: UploadSession): Promise<void> {
+async function tryCancel({ context, location, name }: CancellableUpload): Promise<void> {
   const signal = AbortSignal.timeout(cancelTimeoutMs)
   const ask = async (method: 'DELETE' | 'GET', url: URL) => {
     const response = await context.send({ method, url, scopes: context.scopes, signal })

@@ -1,3 +1,4 @@
+import { isDrayError } from '../errors.ts'
 import type { ImageDestination, PutBlobResult } from '../image-store.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { isForeignLayerType } from '../oci/media-types.ts'
@@ -59,9 +60,22 @@ interface CopyBlobOptions extends CopyBlobsOptions {
   readonly isLikelyMissing: boolean
 }
 
+/** A source that can read the blob elsewhere is asked again where it was another one. */
 async function copyBlob(descriptor: Descriptor, options: CopyBlobOptions): Promise<BlobOutcome['how']> {
-  const { source, destination, group } = options
+  const { source, onEvent } = options
   if (isLeftOut(descriptor, options)) return 'foreign'
+  for (;;) {
+    try {
+      return await bringOver(descriptor, options)
+    } catch (error) {
+      if (!isDrayError(error, 'INTEGRITY') || !source.rejectBlob?.(descriptor)) throw error
+      onEvent({ type: 'blob-restarted', descriptor, start: 0 })
+    }
+  }
+}
+
+async function bringOver(descriptor: Descriptor, options: CopyBlobOptions): Promise<PutBlobResult> {
+  const { source, destination, group } = options
   const readings = new BlobReadings(descriptor, options)
   const mountFrom = destination.canMountFrom?.(source) ? source : undefined
   if (options.isLikelyMissing && mountFrom === undefined && destination.verifiesBlobs !== true)

@@ -54,7 +54,7 @@ describe('a config document', () => {
       'config',
     )
     const login = { kind: 'basic', username: 'u', password: 'p' } as const
-    expect(formatConfig(withEntry(config, 'docker.io', login))).toBe(
+    expect(formatConfig(withEntry(config, { registry: 'docker.io' }, login))).toBe(
       `{
 	"z": {
 		"y": [

@@ -1,8 +1,10 @@
 import { access, chmod, readFile } from 'node:fs/promises'
 import { describe, expect, it, vi } from 'vitest'
-import { createHelperClient } from '../../src/credentials/credential-helper.ts'
+import { createHelperClient, dockerHelper } from '../../src/credentials/credential-helper.ts'
 import { maxOutputBytes } from '../../src/credentials/helper-process.ts'
-import { errorOf, everythingSaid, keepingScript, makeSandbox } from './sandbox.ts'
+import { callsOf, errorOf, everythingSaid, keepingScript, makeSandbox } from './sandbox.ts'
+
+const x = dockerHelper('x')
 
 describe('a helper that is asked for a credential', () => {
   it.each([
@@ -15,7 +17,7 @@ describe('a helper that is asked for a credential', () => {
   ])('and prints %s has it', async (output, credential) => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', `echo '${output}'`)
-    expect(await createHelperClient(sandbox.context).get('x', 'ghcr.io')).toEqual(credential)
+    expect(await createHelperClient(sandbox.context).get(x, 'ghcr.io')).toEqual(credential)
   })
 
   it.each([
@@ -27,7 +29,7 @@ describe('a helper that is asked for a credential', () => {
   ])('and %s has none', async (_what, script) => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', script)
-    expect(await createHelperClient(sandbox.context).get('x', 'ghcr.io')).toBeUndefined()
+    expect(await createHelperClient(sandbox.context).get(x, 'ghcr.io')).toBeUndefined()
   })
 
   it.each([
@@ -42,7 +44,7 @@ describe('a helper that is asked for a credential', () => {
   ])('and prints %s fails without showing it', async (_what, script, code) => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', script)
-    const error = await errorOf(createHelperClient(sandbox.context).get('x', 'ghcr.io'))
+    const error = await errorOf(createHelperClient(sandbox.context).get(x, 'ghcr.io'))
     expect(error).toMatchObject({
       code,
       message: expect.stringMatching(/^docker-credential-x get( failed|: )/),
@@ -58,7 +60,7 @@ describe('a helper that is asked for a credential', () => {
   ])('and fails with %s is quoted in one safe line', async (script, said) => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', script)
-    expect(await errorOf(createHelperClient(sandbox.context).get('x', 'ghcr.io'))).toMatchObject({
+    expect(await errorOf(createHelperClient(sandbox.context).get(x, 'ghcr.io'))).toMatchObject({
       code: 'IO',
       message: `docker-credential-x get failed${said}`,
     })
@@ -67,12 +69,14 @@ describe('a helper that is asked for a credential', () => {
   it('may end without reading its input', async () => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', 'exec <&-; echo \'{"Username":"u","Secret":"s"}\'')
-    expect(await createHelperClient(sandbox.context).get('x', 'ghcr.io')).toMatchObject({ username: 'u' })
+    expect(await createHelperClient(sandbox.context).get(x, 'ghcr.io')).toMatchObject({ username: 'u' })
   })
 
   it('and is not installed is named, with what to do', async () => {
     await using sandbox = await makeSandbox()
-    expect(await errorOf(createHelperClient(sandbox.context).get('none', 'ghcr.io'))).toMatchObject({
+    expect(
+      await errorOf(createHelperClient(sandbox.context).get(dockerHelper('none'), 'ghcr.io')),
+    ).toMatchObject({
       code: 'UNSUPPORTED',
       message: 'the credential helper docker-credential-none is not installed',
       hint: expect.stringContaining('credsStore'),
@@ -83,7 +87,7 @@ describe('a helper that is asked for a credential', () => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', 'exit 0')
     await chmod(sandbox.helperFile('x', '../docker-credential-x'), 0o644)
-    expect(await errorOf(createHelperClient(sandbox.context).get('x', 'ghcr.io'))).toMatchObject({
+    expect(await errorOf(createHelperClient(sandbox.context).get(x, 'ghcr.io'))).toMatchObject({
       code: 'IO',
       message: 'docker-credential-x get: permission denied',
     })
@@ -92,7 +96,7 @@ describe('a helper that is asked for a credential', () => {
   it.each(['yes hunter2', 'yes hunter2 >&2'])('and prints without end (%s) is stopped', async script => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', `echo $$ > "$dir/pid"; ${script}`)
-    const error = await errorOf(createHelperClient(sandbox.context).get('x', 'ghcr.io'))
+    const error = await errorOf(createHelperClient(sandbox.context).get(x, 'ghcr.io'))
     expect(error).toMatchObject({
       code: 'INTEGRITY',
       message: `docker-credential-x get: printed more than ${maxOutputBytes} bytes`,
@@ -108,7 +112,7 @@ describe('a helper that hangs', () => {
   it('is killed with its children when its time is over, and the error says what may be the matter', async () => {
     await using sandbox = await makeSandbox({ helperTimeoutMs: 1500 })
     await sandbox.addHelper('x', hangingScript)
-    expect(await errorOf(createHelperClient(sandbox.context).get('x', 'ghcr.io'))).toMatchObject({
+    expect(await errorOf(createHelperClient(sandbox.context).get(x, 'ghcr.io'))).toMatchObject({
       code: 'TIMEOUT',
       message: 'docker-credential-x get: no answer within 1.5 s',
       hint: expect.stringContaining('locked keychain'),
@@ -121,7 +125,7 @@ describe('a helper that hangs', () => {
     const abort = new AbortController()
     await using sandbox = await makeSandbox({ signal: abort.signal })
     await sandbox.addHelper('x', hangingScript)
-    const asked = errorOf(createHelperClient(sandbox.context).get('x', 'ghcr.io'))
+    const asked = errorOf(createHelperClient(sandbox.context).get(x, 'ghcr.io'))
     await vi.waitFor(() => access(sandbox.helperFile('x', 'child')), 10_000)
     abort.abort()
     expect(await asked).toMatchObject({ code: 'ABORTED' })
@@ -132,7 +136,7 @@ describe('a helper that hangs', () => {
     await using sandbox = await makeSandbox({ helperTimeoutMs: 1500 })
     await sandbox.addHelper('x', 'setsid sleep 600 & echo $! > "$dir/child"; wait')
     try {
-      expect(await errorOf(createHelperClient(sandbox.context).get('x', 'ghcr.io'))).toMatchObject({
+      expect(await errorOf(createHelperClient(sandbox.context).get(x, 'ghcr.io'))).toMatchObject({
         code: 'TIMEOUT',
       })
     } finally {
@@ -142,7 +146,9 @@ describe('a helper that hangs', () => {
 
   it('is not started for a caller who has cancelled', async () => {
     await using sandbox = await makeSandbox({ signal: AbortSignal.abort() })
-    expect(await errorOf(createHelperClient(sandbox.context).get('none', 'ghcr.io'))).toMatchObject({
+    expect(
+      await errorOf(createHelperClient(sandbox.context).get(dockerHelper('none'), 'ghcr.io')),
+    ).toMatchObject({
       code: 'ABORTED',
     })
   })
@@ -153,23 +159,31 @@ describe('answers of helpers', () => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', keepingScript)
     const client = createHelperClient(sandbox.context)
-    await client.store('x', 'ghcr.io', { kind: 'basic', username: 'u', password: 's' })
-    await Promise.all([client.get('x', 'ghcr.io'), client.get('x', 'GHCR.io'), client.get('x', 'docker.io')])
-    await client.get('x', 'ghcr.io')
-    const calls = (await readFile(sandbox.helperFile('x', 'calls'), 'utf8')).trim().split('\n')
-    expect(calls.sort()).toEqual(['get ghcr.io', 'get https://index.docker.io/v1/', 'store'])
+    await client.store(x, 'ghcr.io', { kind: 'basic', username: 'u', password: 's' })
+    await Promise.all([client.get(x, 'ghcr.io'), client.get(x, 'ghcr.io'), client.get(x, 'quay.io')])
+    await client.get(x, 'ghcr.io')
+    expect((await callsOf(sandbox, 'x')).sort()).toEqual(['get ghcr.io', 'get quay.io', 'store'])
+  })
+
+  it('are asked for anew, once for many at a time, when they are no good any more', async () => {
+    await using sandbox = await makeSandbox()
+    await sandbox.addHelper('x', `${keepingScript}\n[ "$1" = get ] && date +%N > "$dir/kept"; exit 0`)
+    const client = createHelperClient(sandbox.context)
+    const renew = () => client.get(x, 'ghcr.io', { renew: true })
+    await Promise.all([renew(), client.get(x, 'ghcr.io'), renew()])
+    expect(await callsOf(sandbox, 'x')).toEqual(['get ghcr.io'])
   })
 
   it('are asked for anew after a login and a logout', async () => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', keepingScript)
     const client = createHelperClient(sandbox.context)
-    expect(await client.get('x', 'ghcr.io')).toBeUndefined()
-    await client.store('x', 'ghcr.io', { kind: 'identity-token', token: 'id' })
-    expect(await client.get('x', 'ghcr.io')).toEqual({ kind: 'identity-token', token: 'id' })
-    await client.erase('x', 'ghcr.io')
-    expect(await client.get('x', 'ghcr.io')).toBeUndefined()
-    await client.erase('x', 'ghcr.io')
+    expect(await client.get(x, 'ghcr.io')).toBeUndefined()
+    await client.store(x, 'ghcr.io', { kind: 'identity-token', token: 'id' })
+    expect(await client.get(x, 'ghcr.io')).toEqual({ kind: 'identity-token', token: 'id' })
+    await client.erase(x, 'ghcr.io')
+    expect(await client.get(x, 'ghcr.io')).toBeUndefined()
+    await client.erase(x, 'ghcr.io')
   })
 })
 
@@ -178,9 +192,9 @@ describe('a helper that keeps a login', () => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', keepingScript)
     const client = createHelperClient(sandbox.context)
-    await client.store('x', 'docker.io', { kind: 'basic', username: 'u', password: '{"a":\n1}' })
+    await client.store(x, 'docker.io/user', { kind: 'basic', username: 'u', password: '{"a":\n1}' })
     expect(JSON.parse(await readFile(sandbox.helperFile('x', 'kept'), 'utf8'))).toEqual({
-      ServerURL: 'https://index.docker.io/v1/',
+      ServerURL: 'docker.io/user',
       Username: 'u',
       Secret: '{"a":\n1}',
     })
@@ -195,7 +209,7 @@ describe('a helper that keeps a login', () => {
   ])('and fails does not have the secret %j repeated: %s', async (password, script) => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', script)
-    const store = createHelperClient(sandbox.context).store('x', 'ghcr.io', {
+    const store = createHelperClient(sandbox.context).store(x, 'ghcr.io', {
       kind: 'basic',
       username: 'u',
       password,
@@ -207,7 +221,7 @@ describe('a helper that keeps a login', () => {
 
   it('is not given a registry token, which it has no form for', async () => {
     await using sandbox = await makeSandbox()
-    const store = createHelperClient(sandbox.context).store('none', 'ghcr.io', {
+    const store = createHelperClient(sandbox.context).store(dockerHelper('none'), 'ghcr.io', {
       kind: 'registry-token',
       token: 'hunter2',
     })
@@ -219,8 +233,8 @@ describe('a helper that keeps a login', () => {
     await sandbox.addHelper('x', '[ "$1" = list ] && echo \'{"ghcr.io":"u"}\'')
     await sandbox.addHelper('empty', 'exit 0')
     const client = createHelperClient(sandbox.context)
-    expect(await client.list('x')).toEqual({ 'ghcr.io': 'u' })
-    expect(await client.list('empty')).toEqual({})
+    expect(await client.list(x)).toEqual({ 'ghcr.io': 'u' })
+    expect(await client.list(dockerHelper('empty'))).toEqual({})
   })
 })
 
@@ -228,8 +242,8 @@ it('a helper is looked up in the PATH that was passed', async () => {
   await using sandbox = await makeSandbox()
   await sandbox.addHelper('x', 'echo \'{"Username":"u","Secret":"s"}\'')
   const env = { PATH: '/usr/bin:/bin' }
-  expect(await createHelperClient(sandbox.context).get('x', 'ghcr.io')).toBeDefined()
-  expect(await errorOf(createHelperClient({ ...sandbox.context, env }).get('x', 'ghcr.io'))).toMatchObject({
+  expect(await createHelperClient(sandbox.context).get(x, 'ghcr.io')).toBeDefined()
+  expect(await errorOf(createHelperClient({ ...sandbox.context, env }).get(x, 'ghcr.io'))).toMatchObject({
     code: 'UNSUPPORTED',
   })
 })

@@ -20,6 +20,7 @@ describe('a login into a file', () => {
     expect(await storeCredential('ghcr.io', login)).toEqual({
       place: { kind: 'file', path: sandbox.dockerConfig },
       plain: true,
+      warnings: [],
     })
     expect(await readFile(sandbox.dockerConfig, 'utf8')).toBe(
       `{\n\t"auths": {\n\t\t"ghcr.io": {\n\t\t\t"auth": "${auth}"\n\t\t}\n\t}\n}`,
@@ -30,6 +31,7 @@ describe('a login into a file', () => {
     expect(await findCredentialEntry({ registry: 'ghcr.io' })).toEqual({
       credential: login,
       origin: `auths in ${sandbox.dockerConfig}`,
+      key: 'ghcr.io',
     })
   })
 
@@ -62,7 +64,8 @@ describe('a login into a file', () => {
     const path = join(sandbox.home, 'new', 'auth.json')
     await sandbox.write('.docker/config.json', { credsStore: 'not-installed' })
     const { storeCredential } = openCredentials({ ...sandbox.context, authFile: path })
-    expect(await storeCredential('ghcr.io', login)).toEqual({ place: { kind: 'file', path }, plain: true })
+    const place = { kind: 'file', path }
+    expect(await storeCredential('ghcr.io', login)).toEqual({ place, plain: true, warnings: [] })
     expect(await readJson(path)).toEqual({ auths: { 'ghcr.io': { auth } } })
     expect(await readJson(sandbox.dockerConfig)).toEqual({ credsStore: 'not-installed' })
   })
@@ -110,10 +113,10 @@ describe('a login into a file', () => {
     expect(await errorOf(stored)).toMatchObject({ code: 'IO', message: expect.stringContaining(homeDir) })
   })
 
-  it('wants the name of a registry', async () => {
+  it('wants the name of a registry or a part of it', async () => {
     await using sandbox = await makeSandbox()
     const { storeCredential, eraseCredential } = openCredentials(sandbox.context)
-    expect(await errorOf(storeCredential('ghcr.io/org', login))).toMatchObject({ code: 'INVALID_REFERENCE' })
+    expect(await errorOf(storeCredential('ghcr.io/Org', login))).toMatchObject({ code: 'INVALID_REFERENCE' })
     expect(await errorOf(eraseCredential('__proto__'))).toMatchObject({ code: 'INVALID_REFERENCE' })
   })
 })
@@ -151,6 +154,7 @@ describe('a login with a helper', () => {
     expect(await storeCredential('ghcr.io', login)).toEqual({
       place: { kind: 'helper', program: 'docker-credential-x' },
       plain: false,
+      warnings: [],
     })
     expect(await readJson(sandbox.dockerConfig)).toEqual({
       auths: { 'ghcr.io': { email: 'e' }, 'quay.io': { auth: 'eDp5' } },
@@ -159,6 +163,7 @@ describe('a login with a helper', () => {
     expect(await findCredentialEntry({ registry: 'ghcr.io' })).toEqual({
       credential: login,
       origin: 'helper docker-credential-x',
+      key: 'ghcr.io',
     })
   })
 

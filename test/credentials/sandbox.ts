@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { CredentialContext } from '../../src/credentials/context.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
@@ -55,6 +55,43 @@ case $1 in
     [ -f "$dir/kept" ] || { echo 'credentials not found in native keychain'; exit 1; }
     if [ "$1" = get ]; then cat "$dir/kept"; else rm "$dir/kept"; fi ;;
 esac`
+
+/** A script that keeps many logins, each under its key, and logs as `keepingScript` does. */
+export const keychainScript = `
+input=$(cat)
+case $1 in
+  store) key=$(printf %s "$input" | sed 's/.*"ServerURL":"\\([^"]*\\)".*/\\1/') ;;
+  *) key=$input ;;
+esac
+echo "$1 $key" >> "$dir/calls"
+kept="$dir/kept-$(printf %s "$key" | tr /: __)"
+case $1 in
+  store) printf %s "$input" > "$kept" ;;
+  get|erase)
+    [ -f "$kept" ] || { echo 'credentials not found in native keychain'; exit 1; }
+    if [ "$1" = get ]; then cat "$kept"; else rm "$kept"; fi ;;
+esac`
+
+/** A home with a keychain that works: `helperFile('keychain', …)` are its files. */
+export async function makeKeychainSandbox(script: string = keychainScript): Promise<Sandbox> {
+  const sandbox = await makeSandbox()
+  await sandbox.addHelper('keychain', script)
+  // Behind another program, as the real one is behind Node.
+  const keychainProgram = [
+    '/bin/sh',
+    sandbox.helperFile('keychain', '../docker-credential-keychain'),
+  ] as const
+  return { ...sandbox, context: { ...sandbox.context, keychainProgram } }
+}
+
+/** What a helper was asked so far. */
+export async function callsOf(sandbox: Sandbox, name: string): Promise<string[]> {
+  const calls = await readFile(sandbox.helperFile(name, 'calls'), 'utf8').catch(() => '')
+  return calls
+    .trimEnd()
+    .split('\n')
+    .filter(call => call !== '')
+}
 
 export function base64(text: string): string {
   return Buffer.from(text).toString('base64')

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { matchingKeys, sameRegistry, serverKey } from '../../src/credentials/server-key.ts'
+import {
+  equalKeys,
+  keyName,
+  matchingKeys,
+  narrowerKeys,
+  sameRegistry,
+  serverKey,
+} from '../../src/credentials/server-key.ts'
 
 describe('a key of a config file is meant for', () => {
   it.each([
@@ -75,11 +82,30 @@ it('the longest path comes first, then the usual spelling, then the order of the
 })
 
 it.each([
-  ['docker.io', 'https://index.docker.io/v1/'],
-  ['registry-1.docker.io', 'https://index.docker.io/v1/'],
-  ['Localhost:5000', 'localhost:5000'],
-])('the key of %s is %s', (registry, key) => {
-  expect(serverKey(registry)).toBe(key)
+  ['docker.io', undefined, 'https://index.docker.io/v1/'],
+  ['registry-1.docker.io', undefined, 'https://index.docker.io/v1/'],
+  ['docker.io', 'user', 'docker.io/user'],
+  ['index.docker.io', 'user/app', 'docker.io/user/app'],
+  ['Localhost:5000', undefined, 'localhost:5000'],
+  ['quay.io', 'ns/app', 'quay.io/ns/app'],
+])('the key of %s and %s is %s', (registry, repository, key) => {
+  expect(serverKey({ registry, repository })).toBe(key)
+})
+
+it.each([
+  ['https://index.docker.io/v1/', 'docker.io'],
+  ['https://GHCR.io/org/', 'ghcr.io/org'],
+  ['localhost:5000', 'localhost:5000'],
+])('the key %s is called %s', (key, name) => expect(keyName(key)).toBe(name))
+
+it('keys are for exactly a target, or for parts of it', () => {
+  const keys = ['quay.io', 'https://quay.io/ns', 'quay.io/ns/app', 'quay.io/nsx', 'ghcr.io/ns/app']
+  const whole = { registry: 'quay.io' }
+  const part = { registry: 'quay.io', repository: 'ns' }
+  expect(equalKeys(keys, whole)).toEqual(['quay.io'])
+  expect(equalKeys(keys, part)).toEqual(['https://quay.io/ns'])
+  expect(narrowerKeys(keys, whole)).toEqual(['https://quay.io/ns', 'quay.io/ns/app', 'quay.io/nsx'])
+  expect(narrowerKeys(keys, part)).toEqual(['quay.io/ns/app'])
 })
 
 it('the names of Docker Hub are one registry, and a port makes another', () => {

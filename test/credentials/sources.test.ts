@@ -1,9 +1,9 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { maxConfigBytes } from '../../src/credentials/config-file.ts'
 import { openCredentials } from '../../src/credentials/credentials.ts'
 import { loginFile, podmanAuthFiles } from '../../src/credentials/sources.ts'
+import { maxFileBytes } from '../../src/credentials/text-file.ts'
 import { base64, errorOf, everythingSaid, keepingScript, makeSandbox } from './sandbox.ts'
 
 const target = { registry: 'ghcr.io', repository: 'org/app' }
@@ -32,6 +32,7 @@ describe('the places are asked in order', () => {
     const answer = (username: string, origin: string) => ({
       credential: { kind: 'basic', username, password: 'hunter2' },
       origin,
+      key: 'ghcr.io',
     })
 
     expect(await ask()).toEqual(answer('environment', 'DRAY_USERNAME and DRAY_PASSWORD'))
@@ -60,6 +61,54 @@ describe('the places are asked in order', () => {
     expect(await openCredentials(sandbox.context).findCredential(target)).toMatchObject({
       username: 'docker',
     })
+  })
+
+  it("with dray's own configuration behind --authfile and before DOCKER_AUTH_CONFIG", async () => {
+    const findConfigured = async () => ({
+      origin: 'registries["ghcr.io"]',
+      credential: { kind: 'identity-token', token: 'hunter2' } as const,
+    })
+    const env = { DOCKER_AUTH_CONFIG: JSON.stringify(login('text')) }
+    await using sandbox = await makeSandbox({ env, findConfigured })
+    expect(await openCredentials(sandbox.context).findCredentialEntry(target)).toMatchObject({
+      origin: 'registries["ghcr.io"]',
+    })
+    const authFile = await sandbox.write('flag.json', login('flag'))
+    const { findCredential } = openCredentials({ ...sandbox.context, authFile })
+    expect(await findCredential(target)).toMatchObject({ username: 'flag' })
+  })
+
+  it("and a helper that dray's own configuration names is asked; its failure is an error", async () => {
+    const findConfigured = async () => ({ origin: 'registries["ghcr.io"]', helper: 'x' })
+    await using sandbox = await makeSandbox({ findConfigured })
+    await sandbox.write('.docker/config.json', login('docker'))
+    await sandbox.addHelper('x', `[ -f "$dir/fails" ] && exit 1; cat "$dir/kept" 2>/dev/null; exit 0`)
+    const ask = () => openCredentials(sandbox.context).findCredentialEntry(target)
+    expect(await ask()).toMatchObject({ credential: { username: 'docker' } })
+    await writeFile(sandbox.helperFile('x', 'kept'), '{"Username":"cloud","Secret":"s"}')
+    expect(await ask()).toEqual({
+      credential: { kind: 'basic', username: 'cloud', password: 's' },
+      origin: 'helper docker-credential-x, of registries["ghcr.io"]',
+      key: 'ghcr.io',
+    })
+    await writeFile(sandbox.helperFile('x', 'fails'), '')
+    expect(await errorOf(ask())).toMatchObject({ code: 'IO' })
+  })
+
+  it('but where logins are kept, the longest path that fits comes first', async () => {
+    await using sandbox = await makeSandbox()
+    const entry = (key: string, username: string) => ({ auths: { [key]: { auth: base64(`${username}:x`) } } })
+    await sandbox.write('.docker/config.json', entry('ghcr.io', 'all'))
+    await sandbox.write('run/containers/auth.json', entry('ghcr.io/org', 'org'))
+    await sandbox.write('.config/containers/auth.json', { auths: { 'ghcr.io/org/app': {} } })
+    const { findCredential } = openCredentials(sandbox.context)
+    expect(await findCredential(target)).toMatchObject({ username: 'org' })
+    expect(await findCredential({ registry: 'ghcr.io', repository: 'other' })).toMatchObject({
+      username: 'all',
+    })
+    const authFile = await sandbox.write('flag.json', login('flag'))
+    const given = openCredentials({ ...sandbox.context, authFile })
+    expect(await given.findCredential(target)).toMatchObject({ username: 'flag' })
   })
 
   it('and one with an entry keeps a broken one behind it from being read', async () => {
@@ -103,9 +152,22 @@ describe('within one file', () => {
     expect(await findCredentialEntry(target)).toEqual({
       credential: { kind: 'basic', username: 'ghcr.io', password: 's' },
       origin: 'helper docker-credential-own',
+      key: 'ghcr.io',
     })
     expect(await findCredentialEntry({ registry: 'docker.io' })).toMatchObject({
       credential: { username: hubKey },
+    })
+  })
+
+  it('an entry for a part of the registry wins over the helper, which knows whole registries only', async () => {
+    await using sandbox = await makeSandbox()
+    await sandbox.addHelper('own', 'echo \'{"Username":"helper","Secret":"s"}\'')
+    const auths = { 'ghcr.io/org': { auth: base64('part:1') }, 'ghcr.io': { auth: base64('plain:1') } }
+    await sandbox.write('.docker/config.json', { auths, credHelpers: { 'ghcr.io': 'own' } })
+    const { findCredential } = openCredentials(sandbox.context)
+    expect(await findCredential(target)).toMatchObject({ username: 'part' })
+    expect(await findCredential({ registry: 'ghcr.io', repository: 'other/app' })).toMatchObject({
+      username: 'helper',
     })
   })
 
@@ -169,9 +231,9 @@ describe('a file', () => {
   it('is read up to a limit', async () => {
     await using sandbox = await makeSandbox()
     const { findCredential } = openCredentials(sandbox.context)
-    await sandbox.write('.docker/config.json', JSON.stringify(login('big')).padEnd(maxConfigBytes))
+    await sandbox.write('.docker/config.json', JSON.stringify(login('big')).padEnd(maxFileBytes))
     expect(await findCredential(target)).toMatchObject({ username: 'big' })
-    await sandbox.write('.docker/config.json', JSON.stringify(login('big')).padEnd(maxConfigBytes + 1))
+    await sandbox.write('.docker/config.json', JSON.stringify(login('big')).padEnd(maxFileBytes + 1))
     expect(await errorOf(findCredential(target))).toMatchObject({ code: 'INTEGRITY' })
   })
 

@@ -11,7 +11,8 @@ import { dray, drayFails, drayJson, patience } from './dray.ts'
 const hello = `oci:${fixturePath('hello')}:1.0`
 const { digest } = fixtureDescriptor('hello', '1.0')
 const password = 'pa$$ wörd:+"1'
-const user = ['--username', 'anna', '--password-stdin']
+// Not the keychain of the machine that the tests run on.
+const user = ['--store', 'docker', '--username', 'anna', '--password-stdin']
 
 describe.skipIf(!requirePeers('docker-registry', 'openssl'))('a login', patience, () => {
   const opened = new AsyncDisposableStack()
@@ -84,7 +85,7 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('a login', patience
     await using config = await makeTempDir()
     const env = { DOCKER_CONFIG: config.path }
     const token = service.issueRefreshToken('anna')
-    await dray(['login', '--identity-token', token, bearer.host], { env })
+    await dray(['login', '--store', 'docker', '--identity-token', token, bearer.host], { env })
     await dray(['copy', hello, `${bearer.host}/oauth/hello:1.0`], { env })
     expect(service.requests.at(-1)).toMatchObject({ method: 'POST', user: 'anna' })
   })

@@ -38,18 +38,23 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('no secret is print
   async function expectNoSecret(code: number, args: readonly string[], options: RunOptions = {}) {
     const result = await runDray([...args, '--debug'], options)
     expect(result.code, result.stderr).toBe(code)
+    expectNone(result.stdout + result.stderr)
+  }
+
+  function expectNone(printed: string): void {
     for (const secret of [password, wrong, encoded(password), encoded(wrong), identityToken]) {
-      expect(result.stdout + result.stderr).not.toContain(secret)
-      expect(result.stdout + result.stderr).not.toContain(encodeURIComponent(secret))
+      expect(printed).not.toContain(secret)
+      expect(printed).not.toContain(encodeURIComponent(secret))
     }
-    expect(result.stdout + result.stderr).not.toMatch(/eyJ[\w-]{10}/) // a JWT
+    expect(printed).not.toMatch(/eyJ[\w-]{10}/) // a JWT
   }
 
   describe.each([
     ['basic', () => basic.host],
     ['bearer', () => bearer.host],
   ])('where the registry wants %s', (kind, host) => {
-    const user = ['--username', 'anna', '--password-stdin']
+    // Not the keychain of the machine that the tests run on.
+    const user = ['--store', 'docker', '--username', 'anna', '--password-stdin']
 
     it('at a login, right or wrong, and when the stored login is used', async () => {
       const env = { DOCKER_CONFIG: join(folder.path, kind) }
@@ -68,6 +73,100 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('no secret is print
       const env = { DRAY_USERNAME: 'anna', DRAY_PASSWORD: password }
       await expectNoSecret(3, ['ls', `${host()}/none`], { env })
     })
+  })
+
+  describe.each([['text'], ['json']])('in the format %s', format => {
+    const as = ['--format', format]
+    const stored = ['--username', 'anna', '--password-stdin', ...as]
+
+    /** Docker's file, a helper that keeps everything and one that fails with what it was given, and a keychain's index. */
+    async function homeWith(name: string, secret: string): Promise<Record<string, string>> {
+      const HOME = join(folder.path, `${name}-${format}`)
+      const bin = join(HOME, 'bin')
+      await mkdir(join(HOME, '.docker'), { recursive: true })
+      await mkdir(bin)
+      const kept = join(HOME, 'kept')
+      await writeFile(
+        join(bin, 'docker-credential-kept'),
+        `#!/bin/sh\ncase $1 in list) echo '{"kept.example":"anna"}';; store) cat >'${kept}';; get) cat '${kept}';; esac`,
+        { mode: 0o755 },
+      )
+      await writeFile(join(bin, 'docker-credential-fails'), '#!/bin/sh\ncat; cat >&2; exit 1', {
+        mode: 0o755,
+      })
+      const config = {
+        auths: {
+          [basic.host]: { auth: encoded(secret) },
+          [`${bearer.host}/part`]: { identitytoken: identityToken },
+          'token.example': { registrytoken: identityToken },
+        },
+        credHelpers: { 'fails.example': 'fails', 'kept.example': 'kept' },
+      }
+      await writeFile(join(HOME, '.docker/config.json'), JSON.stringify(config))
+      return { HOME, PATH: `${bin}:${process.env.PATH}`, CI_REGISTRY: 'ci.example', CI_JOB_TOKEN: wrong }
+    }
+
+    it('by the verbs that show logins', async () => {
+      const env = await homeWith('shown', password)
+      await expectNoSecret(0, ['auth', 'list', ...as], { env })
+      const ci = { DRAY_USERNAME: 'anna', DRAY_PASSWORD: password, DRAY_REGISTRY: 'dray.example' }
+      await expectNoSecret(0, ['auth', 'list', ...as], { env: { ...env, ...ci } })
+      for (const name of [
+        'token.example',
+        'dray.example',
+        'ci.example',
+        basic.host,
+        `${bearer.host}/part/app`,
+      ]) {
+        await expectNoSecret(0, ['auth', 'show', ...as, name], { env: { ...env, ...ci } })
+      }
+      await expectNoSecret(1, ['auth', 'show', ...as, 'fails.example'], { env })
+      await expectNoSecret(0, ['auth', 'show', ...as, '-u', 'anna', '-p', password, 'a.example'], { env })
+    })
+
+    it('by the verbs that keep and forget them, for a registry and for a part of it', async () => {
+      const env = await homeWith('kept', wrong)
+      const login = ['login', ...stored]
+      await expectNoSecret(4, [...login, `${basic.host}/team`], { env, input: wrong })
+      for (const name of [basic.host, `${basic.host}/team`]) {
+        await expectNoSecret(0, [...login, '--store', 'docker', name], { env, input: password })
+        await expectNoSecret(0, ['logout', ...as, name], { env })
+        await expectNoSecret(3, ['logout', ...as, name], { env })
+      }
+      // There is neither a bus nor a way to find one.
+      const keychain = { ...env, DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere/bus' }
+      await expectNoSecret(1, [...login, '--store', 'keychain', basic.host], {
+        env: keychain,
+        input: password,
+      })
+    })
+
+    it('by a helper that fails with what it was given, or a file that is broken', async () => {
+      const env = await homeWith('failing', wrong)
+      const config = { credsStore: 'fails' }
+      await writeFile(join(env.HOME ?? '', '.docker/config.json'), JSON.stringify(config))
+      await expectNoSecret(1, ['login', ...stored, basic.host], { env, input: password })
+      await expectNoSecret(0, ['auth', 'list', ...as], { env })
+      await expectNoSecret(1, ['auth', 'show', ...as, basic.host], { env })
+      await writeFile(
+        join(env.HOME ?? '', '.docker/config.json'),
+        `{"auths":{"a":{"auth":"${encoded(wrong)}",}}`,
+      )
+      await expectNoSecret(0, ['auth', 'list', ...as], { env })
+      await expectNoSecret(6, ['auth', 'show', ...as, basic.host], { env })
+      await expectNoSecret(6, ['logout', ...as, basic.host], { env })
+    })
+  })
+
+  it('beside a token that was asked for', async () => {
+    const flags = ['-u', 'anna', '--password-stdin', '--debug']
+    const result = await runDray(['auth', 'token', '--push', ...flags, `${bearer.host}/app`], {
+      input: password,
+    })
+    expect(result).toMatchObject({ code: 0, stdout: expect.stringMatching(/^eyJ\S+\n$/) })
+    expectNone(result.stderr)
+    await expectNoSecret(4, ['auth', 'token', '-u', 'anna', '-p', wrong, `${bearer.host}/app`])
+    await expectNoSecret(1, ['auth', 'token', '-u', 'anna', '-p', password, `${basic.host}/app`])
   })
 
   it('of OAuth2', async () => {

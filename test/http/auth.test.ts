@@ -220,11 +220,24 @@ describe('a registry token', () => {
   })
 
   it('that is refused is not sent twice for one request', async () => {
-    const { send, front } = meet([challenge(bearer), challenge(bearer), challenge(bearer)], [], given)
-    expect(await send(pull)).toMatchObject({ status: 401 })
-    expect(front.requests).toHaveLength(2)
-    expect(await send(pull)).toMatchObject({ status: 401 })
-    expect(front.requests).toHaveLength(3)
+    const { send, front } = meet([challenge(bearer), challenge(bearer)], [], given)
+    await expect(send(push)).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+      message: expect.stringContaining('reg.example refused the login'),
+      hint: expect.stringContaining('dray login reg.example'),
+    })
+    expect(front.authorizations).toEqual([undefined, 'Bearer ready'])
+  })
+
+  it('that is refused does not keep anybody from what is public', async () => {
+    const answers = [challenge(bearer), challenge(bearer), { status: 200 }, { status: 200 }]
+    const { send, front, desk, warnings } = meet(answers, [token('anonymous')], given)
+    expect(await send(pull)).toMatchObject({ status: 200 })
+    expect(await send(pull)).toMatchObject({ status: 200 })
+    expect(desk.authorizations).toEqual([undefined])
+    expect(front.authorizations.slice(1)).toEqual(['Bearer ready', 'Bearer anonymous', 'Bearer anonymous'])
+    expect(warnings).toEqual([expect.stringMatching(/refused the login.*going on without it$/)])
+    expect(warnings.join()).not.toContain('ready')
   })
 })
 

@@ -2,47 +2,14 @@ import { describe, expect, it } from 'vitest'
 import type { Credential } from '../../src/credential.ts'
 import { collect } from '../../src/oci/content.ts'
 import { descriptorOf } from '../../src/oci/manifest.ts'
-import { Registry } from '../../src/registry/registry.ts'
-import { fakeClock } from '../support/fake-clock.ts'
-import { challenge, type FakeAnswer, fakeSend, json, type SeenRequest } from '../support/fake-send.ts'
+import { challenge, json } from '../support/fake-send.ts'
 import { chunksOf, sampleBlob, sampleImage } from '../support/sample-image.ts'
+import { playTurns } from './turns.ts'
 
 const { manifest } = sampleImage('one')
 const blob = sampleBlob('a layer')
 const anna: Credential = { kind: 'basic', username: 'anna', password: 'secret' }
 const basic = `Basic ${Buffer.from('anna:secret').toString('base64')}`
-
-/** A request as it must come, and what the registry answers: method and URL, `Authorization`, answer. */
-type Turn = readonly [line: string, authorization: string | undefined, answer: FakeAnswer]
-
-/**
- * Our client for a registry that plays a recorded dialogue, and the requests that came. Blobs do not go over undici, so
- * that nock would not see them.
- */
-function meet(name: string, turns: readonly Turn[], credential?: Credential) {
-  const fake = fakeSend((request: SeenRequest) => {
-    const [, , answer] = turns[fake.requests.length - 1] ?? []
-    if (answer === undefined) throw new Error(`nobody expected ${request.method} ${request.url}`)
-    return answer
-  })
-  const registry = new Registry({
-    registry: name,
-    send: fake.send,
-    findCredential: async () => credential,
-    clock: fakeClock(),
-  })
-  return {
-    registry,
-    fake,
-    expectTold: () => {
-      const told = fake.requests.map(({ method, url, headers }) => [
-        `${method} ${url}`,
-        headers?.authorization,
-      ])
-      expect(told).toEqual(turns.map(([line, authorization]) => [line, authorization]))
-    },
-  }
-}
 
 describe('an anonymous pull of a blob', () => {
   it('from Docker Hub: challenge, token, manifest, and the blob from a CDN that gets no token', async () => {
@@ -62,7 +29,7 @@ describe('an anonymous pull of a blob', () => {
       'content-type': manifest.mediaType,
       'content-length': String(manifest.bytes.length),
     }
-    const { registry, fake, expectTold } = meet('docker.io', [
+    const { registry, fake, expectTold } = playTurns('docker.io', [
       [`HEAD ${hub}/manifests/3.20`, undefined, asked],
       [
         `GET https://auth.docker.io/token?service=registry.docker.io&scope=${encodeURIComponent(scope)}`,
@@ -99,7 +66,7 @@ describe('an anonymous pull of a blob', () => {
 
   it('from gcr.io: a service without quotes, and a redirect to a path of its own host that keeps the token', async () => {
     const path = `GET https://gcr.io/v2/p/app/blobs/${blob.descriptor.digest}`
-    const { registry, expectTold } = meet('gcr.io', [
+    const { registry, expectTold } = playTurns('gcr.io', [
       [path, undefined, challenge('Bearer realm="https://gcr.io/v2/token",service=gcr.io')],
       [
         'GET https://gcr.io/v2/token?service=gcr.io&scope=repository%3Ap%2Fapp%3Apull',
@@ -121,7 +88,7 @@ describe('a push of a blob', () => {
     const digest = encodeURIComponent(blob.descriptor.digest)
     const mount = `POST ${app}/blobs/uploads/?mount=${digest}&from=anna%2Fapp`
     const scope = 'repository:anna/app:pull,push'
-    const { registry, fake, expectTold } = meet(
+    const { registry, fake, expectTold } = playTurns(
       'docker.io',
       [
         [
@@ -140,7 +107,7 @@ describe('a push of a blob', () => {
         [`PUT ${app}/blobs/uploads/1?_state=s&digest=${digest}`, 'Bearer hub', { status: 201 }],
         [`PUT ${app}/manifests/v1`, 'Bearer hub', { status: 201 }],
       ],
-      anna,
+      { credential: anna },
     )
     const repository = registry.repository('anna/app', 'pull,push')
     expect(await repository.putBlob(blob.descriptor, async () => chunksOf(blob.bytes))).toBe('copied')

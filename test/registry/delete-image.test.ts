@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Descriptor } from '../../src/oci/descriptor.ts'
 import { digestOf } from '../../src/oci/digest.ts'
-import { deleteImage, wouldTakeAlong } from '../../src/registry/delete-image.ts'
+import { deleteImage } from '../../src/registry/delete-image.ts'
+import { wouldTakeAlong } from '../../src/registry/would-take-along.ts'
 import { type Handler, startFront } from './front.ts'
 
 const one = digestOf('one')
@@ -28,7 +29,7 @@ function holds({ tags, byTag = 202, byDigest = 202 }: Held): Handler {
         .writeHead(status)
         .end(status < 300 ? '' : '{"errors":[{"code":"UNSUPPORTED","message":"no"}]}')
     }
-    response.writeHead(200, { 'docker-content-digest': digest, 'content-length': 7 }).end()
+    response.writeHead(200, { 'docker-content-digest': digest, 'content-length': 7 }).end('{"a":1}')
   }
 }
 
@@ -118,7 +119,7 @@ describe('a digest', () => {
     await using front = await startFront(({ method, path }, response) => {
       if (path.startsWith('/v2/app/tags/list')) return response.end('{"tags":null}')
       if (method === 'DELETE') return response.writeHead(202).end()
-      response.writeHead(200, { 'docker-content-digest': one, 'content-length': 7 }).end()
+      response.writeHead(200, { 'docker-content-digest': one, 'content-length': 7 }).end('{"a":1}')
     })
     expect(await deleteImage(front.repository, one)).toEqual({
       repository: `${front.host}/app`,

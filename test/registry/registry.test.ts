@@ -256,7 +256,6 @@ describe('an error answer is one line', () => {
 
   it.each([
     [401, 'https://h:5000/v2/', '', 'log in with: dray login h:5000'],
-    [401, 'https://registry-1.docker.io/v2/', '', 'log in with: dray login docker.io'],
     [403, 'https://h/', '', 'the credential in use has no right to this'],
     [429, 'https://h/', '', 'the registry limits requests: log in, wait, or lower --jobs'],
     [

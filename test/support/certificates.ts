@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './run.ts'
 
@@ -12,13 +12,15 @@ export interface IssueOptions {
   readonly usage: 'server' | 'client'
   /** `DNS:…` and `IP:…`; localhost, 127.0.0.1 and ::1 if not given. */
   readonly names?: readonly string[] | undefined
+  /** When it is valid; from now on, for a day, if not given. */
+  readonly validity?: { readonly from: Date; readonly to: Date } | undefined
 }
 
 /** A private certificate authority, which no machine trusts by itself. */
 export interface Authority {
   /** The path of its certificate (PEM), to be trusted by `--ca-file` and the like. */
   readonly certificate: string
-  /** Issues a certificate that is good for a day; its files are named by `name`. */
+  /** Issues a certificate; its files are named by `name`. */
   issue(name: string, options: IssueOptions): Promise<KeyPair>
 }
 
@@ -30,19 +32,23 @@ export async function makeAuthority(folder: string): Promise<Authority> {
   ])
   return {
     certificate: self.certificate,
-    issue: (name, { usage, names = ['DNS:localhost', 'IP:127.0.0.1', 'IP:::1'] }) =>
-      makeCertificate(
-        folder,
-        name,
-        [
-          'basicConstraints=critical,CA:FALSE',
-          'keyUsage=critical,digitalSignature',
-          `extendedKeyUsage=${usage}Auth`,
-          `subjectAltName=${names.join(',')}`,
-        ],
-        self,
-      ),
+    issue: async (name, { usage, names = ['DNS:localhost', 'IP:127.0.0.1', 'IP:::1'], validity }) => {
+      const extensions = [
+        'basicConstraints=critical,CA:FALSE',
+        'keyUsage=critical,digitalSignature',
+        `extendedKeyUsage=${usage}Auth`,
+        `subjectAltName=${names.join(',')}`,
+      ]
+      const pair = await makeCertificate(folder, name, extensions, self)
+      if (validity !== undefined) await issueAgain(folder, name, { issuer: self, validity })
+      return pair
+    },
   }
+}
+
+/** Makes a certificate that is its own issuer and no authority, as people do who want none. */
+export function makeSelfSigned(folder: string, name: string): Promise<KeyPair> {
+  return makeCertificate(folder, name, ['basicConstraints=critical,CA:FALSE', 'subjectAltName=IP:127.0.0.1'])
 }
 
 /** The texts of a key pair, as Node's TLS wants them. */
@@ -64,7 +70,7 @@ async function makeCertificate(
     file('cnf'),
     `[req]\ndistinguished_name=subject\n[subject]\n[extensions]\n${extensions.join('\n')}\n`,
   )
-  const { code, stderr } = await run('openssl', [
+  await openssl(name, [
     ...[
       'req',
       '-x509',
@@ -81,6 +87,41 @@ async function makeCertificate(
     ...['-keyout', pair.key, '-out', pair.certificate],
     ...(issuer === undefined ? [] : ['-CA', issuer.certificate, '-CAkey', issuer.key]),
   ])
-  if (code !== 0) throw new Error(`openssl could not make the certificate "${name}": ${stderr}`)
   return pair
+}
+
+interface Again {
+  readonly issuer: KeyPair
+  readonly validity: NonNullable<IssueOptions['validity']>
+}
+
+/** Puts a certificate with other dates in the place of one that is there; `openssl req` can only date from now on. */
+async function issueAgain(folder: string, name: string, { issuer, validity }: Again): Promise<void> {
+  const file = (ending: string) => join(folder, `${name}.${ending}`)
+  const date = (when: Date) => when.toISOString().replace(/[-:T]|\.\d+/g, '')
+  const settings = {
+    database: file('index'),
+    new_certs_dir: folder,
+    default_md: 'sha256',
+    policy: 'any',
+    rand_serial: 'yes',
+  }
+  const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
+  await appendFile(
+    file('cnf'),
+    `[ca]\ndefault_ca=again\n[again]\n${lines.join('\n')}\n[any]\ncommonName=supplied\n`,
+  )
+  await writeFile(file('index'), '')
+  const self = ['-key', file('key'), '-config', file('cnf')]
+  await openssl(name, ['req', '-new', ...self, '-subj', `/CN=dray test ${name}`, '-out', file('csr')])
+  await openssl(name, [
+    ...['ca', '-batch', '-notext', '-config', file('cnf'), '-extensions', 'extensions'],
+    ...['-cert', issuer.certificate, '-keyfile', issuer.key, '-in', file('csr'), '-out', file('pem')],
+    ...['-startdate', date(validity.from), '-enddate', date(validity.to)],
+  ])
+}
+
+async function openssl(name: string, args: readonly string[]): Promise<void> {
+  const { code, stderr } = await run('openssl', args)
+  if (code !== 0) throw new Error(`openssl could not make the certificate "${name}": ${stderr}`)
 }

@@ -37,3 +37,8 @@ export function readFixtureManifest(layout: FixtureLayout, descriptor: Descripto
 export function readOddManifest(name: string): Buffer {
   return readFileSync(fixturePath('manifests', `${name}.json`))
 }
+
+/** A body as a provider's own API sends it, of `fixtures/registries`. */
+export function readRecorded(name: string): unknown {
+  return JSON.parse(readFileSync(fixturePath('registries', `${name}.json`), 'utf8'))
+}

@@ -11,10 +11,12 @@ export type Peer =
   | 'docker-registry'
   | 'gnome-keyring-daemon'
   | 'gpg'
+  | 'nginx'
   | 'openssl'
   | 'oras'
   | 'pass'
   | 'skopeo'
+  | 'tinyproxy'
 
 /** Where a peer is, by `PATH`; undefined when it is not installed. */
 export function peer(name: Peer): string | undefined {

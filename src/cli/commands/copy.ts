@@ -122,7 +122,7 @@ async function copy(
       expectedResult: digestOf(to),
       platforms,
       unpack,
-      jobs,
+      jobs: jobs ?? least(source.jobs, destination.jobs),
       bytesPerSecond: limitRate,
       retries,
       includeForeign,
@@ -133,6 +133,12 @@ async function copy(
       signal: context.signal,
     })
   })
+}
+
+/** What both ends allow; undefined where neither says anything. */
+function least(...bounds: readonly (number | undefined)[]): number | undefined {
+  const given = bounds.filter(bound => bound !== undefined)
+  return given.length === 0 ? undefined : Math.min(...given)
 }
 
 /** With a digest and no tag nothing is tagged; a layout without either keeps the tag of the source. */

@@ -36,7 +36,7 @@ export function define(command: Command, context: CliContext): void {
 async function run(text: string, flags: DeleteFlags, context: CliContext): Promise<void> {
   const location = parseLocation(text)
   await withSession(new Session(context, flags, { locations: [location] }), async session => {
-    const { store, reference } = await session.openSource(location, options.endFlags(flags))
+    const { store, reference } = await session.openSource(location, options.endFlags(flags), 'own')
     const deleted = await deleteFrom(store, reference, { ...flags, signal: context.signal })
     if (deleted.siblings.length > 0) {
       session.say(
@@ -79,7 +79,7 @@ async function deleteFromLayout(
   }
   const tags = await layout.tagsOf(reference)
   if (tags.length > 0 && !flags.force) {
-    const { wouldTakeAlong } = await import('../../registry/delete-image.ts')
+    const { wouldTakeAlong } = await import('../../registry/would-take-along.ts')
     throw wouldTakeAlong(layout, reference, tags)
   }
   if (!dryRun) await layout.deleteManifest(reference)

@@ -90,8 +90,7 @@ async function openList(place: Place, flags: LsFlags, session: Session): Promise
     const layout = await openLayout(place.dir)
     return { name: layout.name, list: () => layout.listTags(), resolve: tag => layout.resolve(tag) }
   }
-  const registry = await session.connections.registry(place.registry, options.endFlags(flags))
-  const store = registry.repository(place.repository)
+  const store = await session.connections.repository(place, options.endFlags(flags), 'own')
   const list = async () => {
     const tags: string[] = []
     for await (const tag of store.tags(flags.pageSize)) tags.push(tag)

@@ -1,3 +1,4 @@
+import { parseEcrRegistry } from '../../aws/ecr-registry.ts'
 import { parseChallenges } from '../../http/challenge.ts'
 import type { RegistryContext } from '../context.ts'
 import type { KnownProvider } from './provider.ts'
@@ -45,8 +46,7 @@ export const knownProviders: readonly KnownProvider[] = [
   {
     id: 'ecr',
     name: 'Amazon ECR',
-    isHost: registry =>
-      /^\d{12}\.dkr[.-]ecr(?:-fips)?\..+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/.test(registry),
+    isHost: registry => parseEcrRegistry(registry)?.service === 'ecr',
     load: async () => (await import('./ecr.ts')).ecr,
     hasOwnTagDelete: true,
     hasOwnImageDelete: true,
@@ -56,7 +56,7 @@ export const knownProviders: readonly KnownProvider[] = [
   {
     id: 'ecr-public',
     name: 'Amazon ECR Public',
-    isHost: registry => registry === 'public.ecr.aws',
+    isHost: registry => parseEcrRegistry(registry)?.service === 'ecr-public',
     load: async () => (await import('./ecr-public.ts')).ecrPublic,
     hasOwnTagDelete: true,
     hasOwnImageDelete: true,

@@ -13,10 +13,11 @@ export interface OpenProvider {
 /** Finds out whose registry it is (`findProvider`) and loads what it alone can do. */
 export async function openProvider(context: RegistryContext): Promise<OpenProvider> {
   const known = await findProvider(context)
-  const { registry, url, send, plain, findCredential, env } = context
+  const { registry, url, send, plain, findCredential, env, learnt } = context
+  learnt.tokens ??= new Map()
   return {
     known,
     provider: (await known.load?.()) ?? {},
-    access: { registry, url, send, ask: webService(plain), findCredential, env },
+    access: { registry, url, send, ask: webService(plain), findCredential, env, tokens: learnt.tokens },
   }
 }

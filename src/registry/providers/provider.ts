@@ -3,6 +3,7 @@ import type { Challenge } from '../../http/challenge.ts'
 import type { HttpHeaders, Send } from '../../http/message.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { AskWebService } from '../../web-service.ts'
+import type { RateLimit } from '../rate-limit.ts'
 
 /** The providers whose registries are told apart. */
 export type ProviderId =
@@ -60,6 +61,16 @@ export interface ProviderAccess {
   readonly findCredential: FindCredential
   /** The environment, for keys that no registry's login stands for (AWS). */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** What the provider's own API was opened with, by who it is for; kept as long as the registry's tokens are. */
+  readonly tokens: Map<string, KeptToken>
+}
+
+/** A token that is kept for a while. */
+export interface KeptToken {
+  /** As it stands in the header. */
+  readonly authorization: Promise<string>
+  /** Milliseconds since 1970. */
+  readonly endsAt: number
 }
 
 /** A tag that is to go, and nothing else. */
@@ -111,4 +122,6 @@ export interface Provider {
   catalog?(access: ProviderAccess): AsyncGenerator<string>
   /** Repositories that fit the words, best first. */
   search?(access: ProviderAccess, words: string): AsyncGenerator<FoundRepository>
+  /** The limit of requests for this login, where it is not told with every answer; undefined means unlimited. */
+  rateLimit?(access: ProviderAccess): Promise<RateLimit | undefined>
 }

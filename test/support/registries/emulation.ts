@@ -30,6 +30,8 @@ export interface Expectations {
   readonly deleteTag: 'yes' | 'refused'
   /** An image is deleted by its digest, with its tags, with `--force`. */
   readonly deleteImage: 'yes' | 'refused'
+  /** How `dray digest` ends for a tag that is not there: 3 where absent, 4 for a provider that says it is forbidden. */
+  readonly absentTag?: 3 | 4
 }
 
 /** Makes an emulation over a registry that keeps the content and asks for no login. */
@@ -80,6 +82,23 @@ export function answerJson(
       ...headers,
     })
     .end(text)
+}
+
+/** An error of the registry API (distribution-spec v1.1, "Error Codes"). */
+export interface SaidError {
+  readonly code: string
+  readonly message: string
+  readonly detail?: unknown
+}
+
+/** Answers with one error in the registry API's form. */
+export function answerError(
+  response: ServerResponse,
+  status: number,
+  error: SaidError,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  answerJson(response, status, { errors: [error] }, headers)
 }
 
 /** The name and password of an `Authorization: Basic` header. */

@@ -1,0 +1,18 @@
+import { parseReference, parseRegistry, type Reference } from '../oci/reference.ts'
+
+/** A registry, a repository in it, or an image as far as it was written. */
+export type Target = Pick<Reference, 'registry' | 'tag' | 'digest'> & Partial<Pick<Reference, 'repository'>>
+
+/**
+ * Reads a reference, or a registry alone, which has a dot or is localhost where an image's name has none (`quay.io`,
+ * `localhost:5000`, but `alpine:3.20`). No tag is made up.
+ * @throws DrayError `INVALID_REFERENCE`
+ */
+export function parseTarget(text: string): Target {
+  const bare = text.replace(/^docker:\/\//, '')
+  if (/^(?:https?:\/\/)?(?:localhost|\[[^\]]*\]|[^/:@]*\.[^/:@]*)(?::\d+)?\/*$/i.test(bare)) {
+    return { registry: parseRegistry(bare) }
+  }
+  const { tag, ...reference } = parseReference(bare)
+  return tag === undefined || !bare.includes(`:${tag}`) ? reference : { ...reference, tag }
+}
