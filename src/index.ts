@@ -1,5 +1,21 @@
+export { type Config, openConfig } from './config/config.ts'
+export { configSchema } from './config/schema.ts'
+export type { RegistrySettings } from './config/settings.ts'
 export type { Credential, CredentialTarget, FindCredential } from './credential.ts'
-export { openCredentials } from './credentials/credentials.ts'
+export type {
+  ConfiguredLogin,
+  CredentialContext,
+  CredentialEntry,
+  ListedLogin,
+} from './credentials/context.ts'
+export {
+  type Credentials,
+  openCredentials,
+  type PlaceAnswer,
+  type SearchStep,
+  type StoredCredential,
+} from './credentials/credentials.ts'
+export type { CredentialPlace, KeptLogin, LoginStore } from './credentials/kept-logins.ts'
 export { DrayError, type DrayErrorOptions, type ErrorCode, isDrayError } from './errors.ts'
 export { type Chunks, type Flow, flow, pour, type Take } from './flow.ts'
 export type { HttpRequest, HttpResponse, Middleware, Send } from './http/message.ts'
@@ -37,7 +53,13 @@ export { formatPlatform, matchesPlatform, type Platform, parsePlatform } from '.
 export { formatReference, parseReference, type Reference } from './oci/reference.ts'
 export type { RegistryEvent } from './registry/context.ts'
 export { type DeletedImage, type DeleteImageOptions, deleteImage } from './registry/delete-image.ts'
-export { Registry, type RegistryOptions } from './registry/registry.ts'
+export type { Mirror, RepositorySource } from './registry/mirrors.ts'
+export type { TokenOptions } from './registry/obtain-token.ts'
+export type { FoundRepository, ProviderId } from './registry/providers/provider.ts'
+export type { RateLimit } from './registry/rate-limit.ts'
+export { type LimitedImage, readRateLimit } from './registry/read-rate-limit.ts'
+export type { ReferrersOptions } from './registry/referrers.ts'
+export { Registry, type RegistryOptions, type RepositoryOptions } from './registry/registry.ts'
 export { RegistryError } from './registry/registry-error.ts'
 export { Repository } from './registry/repository.ts'
 export { readHtpasswd } from './server/auth/htpasswd.ts'
@@ -54,3 +76,4 @@ export type { CopyResult } from './transfer/copy-result.ts'
 export type { OnTransferEvent, TransferEvent } from './transfer/events.ts'
 export { type FindImageOptions, type FoundImage, findImage } from './transfer/find-image.ts'
 export { type ReadBlobOptions, readBlob } from './transfer/read-blob.ts'
+export type { AskWebService, WebAnswer, WebRequest } from './web-service.ts'

@@ -37,8 +37,8 @@ say(`both registries stopped; ${((performance.now() - start) / 1000).toFixed(1)}
 
 async function story(first: string, second: string): Promise<void> {
   say(`two registries of our own: ${first} wants a bearer token, ${second} wants Basic`)
-  await dray(`login --username demo --password-stdin ${first}`, { input: password })
-  await dray(`login --username demo --password-stdin ${second}`, { input: password })
+  await dray(`login --store docker --username demo --password-stdin ${first}`, { input: password })
+  await dray(`login --store docker --username demo --password-stdin ${second}`, { input: password })
 
   say('a real image for three platforms goes from a folder into the first registry')
   await dray(`copy oci:${fixture}:1.0 ${first}/demo/hello:1.0`)

@@ -122,6 +122,7 @@ export class Connections {
       soleRegistry: this.#soleRegistry,
       helperTimeoutMs: flags.timeout,
       findConfigured: async target => (await this.config()).findLogin(target),
+      listConfigured: async () => (await this.config()).listLogins(),
       keychainProgram: keychainProgram(),
       askWebService: webServices({
         context: this.#context,
@@ -215,7 +216,8 @@ export function flagsFor({ registry }: ConfigTarget, { flags, target }: Named): 
   return Object.fromEntries(Object.entries(flags).filter(([name]) => general.includes(name)))
 }
 
-function refuseIfBlocked({ registry, repository }: ConfigTarget, { blocked }: RegistrySettings): void {
+/** @throws DrayError `UNSUPPORTED` */
+export function refuseIfBlocked({ registry, repository }: ConfigTarget, { blocked }: RegistrySettings): void {
   if (blocked?.value !== true) return
   const name = repository === undefined ? registry : `${registry}/${repository}`
   throw new DrayError('UNSUPPORTED', `${name} is blocked: ${blocked.origin}`)

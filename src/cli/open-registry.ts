@@ -9,7 +9,7 @@ import { type Send, stack } from '../http/message.ts'
 import { createTransport, type ProxySettings, type Transport, type TransportOptions } from '../http/send.ts'
 import { type TraceEvent, trace } from '../http/trace.ts'
 import type { RegistryEvent } from '../registry/context.ts'
-import { isLoopback, Registry, registryUrl } from '../registry/registry.ts'
+import { Registry, registryUrl } from '../registry/registry.ts'
 import type { CliContext } from './context.ts'
 import type { EndFlags } from './options.ts'
 import { plainHttpWanted, speaksTls } from './plain-http.ts'
@@ -60,7 +60,7 @@ export async function openRegistry(name: string, options: OpenRegistryOptions): 
   if (flags.authfile !== undefined) await onDisk(flags.authfile, access(flags.authfile), 'IO')
   const connection: TransportOptions = {
     tls: await readTlsFiles(wishes),
-    proxy: isLoopback(name) ? undefined : proxySettings(env),
+    proxy: proxySettings(env),
     timeoutMs: flags.timeout,
     connectTimeoutMs: flags.timeout,
     signal,

@@ -38,13 +38,12 @@ async function openService(host: string, options: WebServicesOptions): Promise<A
   const { systemClock } = await import('../http/system-clock.ts')
   const { trace } = await import('../http/trace.ts')
   const { webService } = await import('../http/web-service.ts')
-  const { isLoopback } = await import('../registry/registry.ts')
   const { proxySettings } = await import('./open-registry.ts')
   const { readTlsFiles } = await import('./tls-files.ts')
   const settings = await options.settings(host)
   const transport = createTransport({
     tls: await readTlsFiles({ flags: {}, settings, certificates: undefined, env }),
-    proxy: isLoopback(host) ? undefined : proxySettings(env),
+    proxy: isLinkLocal(host) ? undefined : proxySettings(env),
     timeoutMs: flags.timeout,
     connectTimeoutMs: flags.timeout,
     signal,
@@ -53,4 +52,9 @@ async function openService(host: string, options: WebServicesOptions): Promise<A
   const policy = { ...defaultRetryPolicy, retries: flags.retries ?? defaultRetryPolicy.retries }
   const patient = retry({ policy, clock: systemClock, onEvent })
   return webService(stack(transport.send, patient, ...(onTrace === undefined ? [] : [trace(onTrace)])))
+}
+
+/** What answers there (the agent of a container's host) answers this machine alone, and a proxy would ask its own. */
+function isLinkLocal(host: string): boolean {
+  return /^169\.254\.|^\[fd00:ec2:/.test(host)
 }

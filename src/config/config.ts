@@ -1,6 +1,6 @@
 import type { CredentialTarget } from '../credential.ts'
 import type { ConfigContext } from './context.ts'
-import { type LoginSetting, loginOf } from './login.ts'
+import { type ListedLoginSetting, type LoginSetting, listedLoginOf, loginOf } from './login.ts'
 import { type OwnEntry, readOwnConfig } from './own-file.ts'
 import type { ContainersEntry } from './parse-registries-conf.ts'
 import { moved, type Place, parsePlace } from './place.ts'
@@ -30,6 +30,8 @@ export interface Config {
    * @throws DrayError `USAGE`, `IO`
    */
   findLogin(target: CredentialTarget): Promise<LoginSetting | undefined>
+  /** All logins, without their secrets. */
+  listLogins(): readonly ListedLoginSetting[]
 }
 
 /**
@@ -50,6 +52,7 @@ export async function openConfig(context: ConfigContext): Promise<Config> {
       }
       return undefined
     },
+    listLogins: () => own.flatMap(entry => listedLoginOf(entry) ?? []),
   }
 }
 

@@ -13,6 +13,16 @@ export interface LoginSetting {
   readonly helper?: string | undefined
 }
 
+/** What can be told of a login without looking for its secret. */
+export interface ListedLoginSetting {
+  /** As of `LoginSetting`. */
+  readonly origin: string
+  /** What it is for: `ghcr.io`, `ghcr.io/org`, `*.example.com`. */
+  readonly key: string
+  readonly user?: string | undefined
+  readonly kind?: Credential['kind'] | undefined
+}
+
 /** The largest file with a password that is read, in bytes; a cloud's key file is a few thousand. */
 const maxPasswordBytes = 64 * 1024
 
@@ -25,13 +35,26 @@ export async function loginOf(
   { env }: Pick<ConfigContext, 'env'>,
 ): Promise<LoginSetting | undefined> {
   const { username, identityTokenEnv, helper } = entry
-  const origin = `${entry.name} in ${entry.file}`
+  const origin = originOf(entry)
   if (helper !== undefined) return { origin, helper }
   if (identityTokenEnv !== undefined) {
     return { origin, credential: { kind: 'identity-token', token: variable(identityTokenEnv, env, origin) } }
   }
   if (username === undefined) return undefined
   return { origin, credential: { kind: 'basic', username, password: await passwordOf(entry, env, origin) } }
+}
+
+/** What an entry tells of its login, or undefined when it holds none. Reads nothing. */
+export function listedLoginOf(entry: OwnEntry): ListedLoginSetting | undefined {
+  const { username: user, identityTokenEnv, helper, key } = entry
+  const origin = originOf(entry)
+  if (helper !== undefined) return { origin: `helper docker-credential-${helper}, of ${origin}`, key }
+  if (identityTokenEnv !== undefined) return { origin, key, kind: 'identity-token' }
+  return user === undefined ? undefined : { origin, key, user, kind: 'basic' }
+}
+
+function originOf({ name, file }: OwnEntry): string {
+  return `${name} in ${file}`
 }
 
 async function passwordOf(entry: OwnEntry, env: ConfigContext['env'], origin: string): Promise<string> {

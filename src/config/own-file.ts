@@ -9,6 +9,8 @@ import { parseScope, type Scope } from './scope.ts'
 /** What dray's own configuration says of one key of `registries`; paths in it are absolute. */
 export interface OwnEntry extends RegistryEntry {
   readonly scope: Scope
+  /** As it is written: `ghcr.io`, `ghcr.io/org`. */
+  readonly key: string
   /** For people: `registries["ghcr.io"]`. */
   readonly name: string
   readonly file: string
@@ -28,6 +30,7 @@ export async function readOwnConfig(context: ConfigContext): Promise<readonly Ow
   const entries = Object.entries(registries).map(([key, entry]) => ({
     ...withPaths(entry ?? {}, { folder: dirname(resolve(file)), homeDir: context.homeDir }),
     scope: parseScope(key),
+    key,
     name: `registries[${quote(key)}]`,
     file,
   }))

@@ -1,4 +1,6 @@
 import { DrayError } from '../errors.ts'
+import type { HttpProxy } from './proxy.ts'
+import { explainTls, wantsTls } from './tls-fault.ts'
 
 /**
  * How a request failed below HTTP:
@@ -73,31 +75,23 @@ const explanations: Readonly<Record<string, Explanation>> = {
     why: 'the upload stalled',
     hint: 'raise --timeout if the connection is slow',
   },
+  NOT_HTTP: { fault: 'unreachable', why: 'it does not answer in HTTP', hint: 'is it a registry?' },
+  SPEAKS_TLS: { fault: 'refused-tls', ...wantsTls },
   CONNECTION_CLOSED: { fault: 'broken', why: 'the other side closed the connection' },
   ECONNRESET: { fault: 'broken', why: 'the connection was reset' },
   EPIPE: { fault: 'broken', why: 'the connection broke' },
   ENDED_EARLY: { fault: 'broken', why: 'the answer ended early' },
-  CERT_HAS_EXPIRED: { fault: 'refused-tls', why: 'its certificate has expired' },
-  ERR_TLS_CERT_ALTNAME_INVALID: { fault: 'refused-tls', why: 'its certificate is for another name' },
 }
 
 /** The names that undici has for what is explained above. */
 const synonyms: Readonly<Record<string, string>> = {
-  UND_ERR_CONNECT_TIMEOUT: 'CONNECT_TIMEOUT',
   UND_ERR_HEADERS_TIMEOUT: 'ANSWER_TIMEOUT',
   UND_ERR_BODY_TIMEOUT: 'BODY_TIMEOUT',
   UND_ERR_SOCKET: 'CONNECTION_CLOSED',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'ENDED_EARLY',
   HPE_INVALID_EOF_STATE: 'ENDED_EARLY',
+  HPE_INVALID_CONSTANT: 'NOT_HTTP',
 }
-
-const unknownAuthority = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-])
 
 /** What will not be sent: a header that is malformed, or (by undici) one that only it may set. */
 const unsendable = new Set(['UNSENDABLE', 'UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
@@ -116,34 +110,45 @@ export function networkError(error: unknown, url: URL): DrayError {
   return new NetworkError(fault, `cannot reach ${url.host}: ${why}`, { hint, cause: error })
 }
 
+/** The same for what befell on the way to a proxy, which is then what the error names, with the variable it is from. */
+export function proxyError(error: unknown, proxy: HttpProxy): DrayError {
+  if (error instanceof DrayError) return error
+  const { fault, why } = explain(error)
+  return new NetworkError(fault, `cannot reach ${proxyName(proxy)}: ${why}`, {
+    hint: `check ${proxy.variable}; hosts that need no proxy belong in NO_PROXY`,
+    cause: error,
+  })
+}
+
+/** How errors name a proxy. */
+export function proxyName({ url, variable }: HttpProxy): string {
+  const host = url.port === '' ? `${url.host}:${url.protocol === 'https:' ? 443 : 80}` : url.host
+  return `the proxy ${host} (${variable})`
+}
+
 function explain(error: unknown): Explanation {
-  const code = codeOf(error)
+  const code = nameOf(error)
   const text = error instanceof Error ? error.message : String(error)
-  if (unknownAuthority.has(code)) {
-    return {
-      fault: 'refused-tls',
-      why: 'its certificate is signed by an unknown authority',
-      hint: 'name its CA with --ca-file FILE, or use --insecure to skip the check',
-    }
-  }
-  if (/wrong version number|packet length too long|record layer failure/i.test(text)) {
-    return {
-      fault: 'refused-tls',
-      why: 'it does not speak TLS',
-      hint: 'use --plain-http if it is a plain HTTP registry',
-    }
-  }
-  const known = explanations[synonyms[code] ?? code]
+  const tls = explainTls(error, code)
+  if (tls !== undefined) return { fault: 'refused-tls', ...tls }
+  const known = explanations[code]
   if (known !== undefined) return known
-  if (code.startsWith('ERR_SSL') || code === 'EPROTO' || code.startsWith('CERT_')) {
-    return { fault: 'refused-tls', why: `TLS failed: ${text}` }
-  }
-  if (code === 'MALFORMED_ANSWER') return { fault: 'broken', why: `it answers in malformed HTTP: ${text}` }
-  // undici's parser does not always set its code.
-  if (code.startsWith('HPE_') || /\bExpected HTTP\//.test(text)) {
-    return { fault: 'unreachable', why: 'it does not answer in HTTP', hint: 'is it a registry?' }
+  if (code === 'MALFORMED_ANSWER' || code.startsWith('HPE_')) {
+    return { fault: 'broken', why: `it answers in malformed HTTP: ${text}` }
   }
   return { fault: 'broken', why: text || 'the connection failed' }
+}
+
+/** The name under which an error is explained above. */
+function nameOf(error: unknown): string {
+  const code = codeOf(error)
+  const name = synonyms[code] ?? code
+  // undici's parser does not always set its code.
+  const isHttp = name !== 'NOT_HTTP' && !(error instanceof Error && /\bExpected HTTP\//.test(error.message))
+  if (isHttp) return name
+  // What came instead: an alert of TLS (RFC 8446, section 5.1), or something else.
+  const came = error instanceof Error && 'data' in error ? String(error.data) : ''
+  return came.startsWith('\x15\x03') ? 'SPEAKS_TLS' : 'NOT_HTTP'
 }
 
 /** The code of an error or of what caused it; several attempts at one name come as an AggregateError. */

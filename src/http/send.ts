@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
-import type { Agent, buildConnector, Dispatcher } from 'undici'
-import { DrayError } from '../errors.ts'
+import type { Agent, Dispatcher } from 'undici'
 import { flow, pour, watched } from '../flow.ts'
+import { type Connect, createConnector } from './connector.ts'
 import {
   type HttpRequest,
   type HttpResponse,
@@ -9,21 +9,20 @@ import {
   isStreamBody,
   type Send,
   type StreamBody,
+  withHeaders,
 } from './message.ts'
+import { refuseMisdirected } from './misdirected.ts'
 import { aborted, networkError } from './network-error.ts'
-import { type TlsOptions, type TlsSettings, tlsOptions } from './tls.ts'
+import type { HttpProxy, ProxySettings } from './proxy.ts'
+import { type TlsSettings, tlsOptions } from './tls.ts'
+import type { OutgoingRequest } from './wire/request-head.ts'
 
-/** URLs of proxies, and a list of hosts that are reached without one, as the usual environment variables give them. */
-export interface ProxySettings {
-  readonly http?: string | undefined
-  readonly https?: string | undefined
-  readonly no?: string | undefined
-}
+export type { ProxySettings } from './proxy.ts'
 
 export interface TransportOptions {
   readonly tls?: TlsSettings | undefined
   readonly proxy?: ProxySettings | undefined
-  /** Bounds connecting, in milliseconds. */
+  /** Bounds connecting, in milliseconds; 15 s when absent. */
   readonly connectTimeoutMs?: number | undefined
   /**
    * Bounds the wait for an answer and for each next piece of a body, in milliseconds; 60 s, and 5 min for the answer to
@@ -46,33 +45,61 @@ const defaultTimeoutMs = 60_000
 const uploadTimeoutMs = 300_000
 
 /**
- * Sends requests with undici, and what is large over a wire of its own where no proxy is in between; either is loaded when
- * the first such request goes out. One transport holds one pool of connections of each.
+ * Sends requests with undici, and what is large over a wire of its own; either is loaded when the first such request goes
+ * out. One transport holds one pool of connections of each.
  */
 export function createTransport(options: TransportOptions = {}): Transport {
-  const tls = once(() => tlsOptions(options.tls ?? {}))
-  const openUndici = once(() => openDispatcher(options, tls))
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const proxyFor = proxyChoice(options.proxy)
+  const connect = createConnector({
+    tls: once(() => tlsOptions(options.tls ?? {})),
+    proxyFor,
+    connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+    signal: options.signal,
+  })
+  const openUndici = once(() => openDispatcher(connect, timeoutMs))
   const openWire = once(async () => {
     const { createWire } = await import('./wire/wire.ts')
-    return createWire({
-      tls,
-      connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
-      timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
-      uploadTimeoutMs: options.timeoutMs ?? uploadTimeoutMs,
-      signal: options.signal,
-    })
+    const { signal } = options
+    return createWire({ connect, timeoutMs, uploadTimeoutMs: options.timeoutMs ?? uploadTimeoutMs, signal })
   })
   const isBulk = ({ isBulk = false, body }: HttpRequest) => isBulk || isStreamBody(body)
+  const send = refuseMisdirected(async request =>
+    isBulk(request) ? (await openWire()).send(request) : exchange(await openUndici(), request, options),
+  )
   return {
-    send: async request =>
-      isBulk(request) && !isProxied(request.url.protocol, options.proxy)
-        ? (await openWire()).send(request)
-        : exchange(await openUndici(), request, options),
+    send: async request => {
+      const forwarder = request.url.protocol === 'http:' ? await proxyFor?.(request.url) : undefined
+      return forwarder === undefined ? send(request) : forward(send, request, forwarder)
+    },
     close: async () => {
       ;(await openWire.opened())?.close()
       await (await openUndici.opened())?.dispatcher.destroy()
     },
   }
+}
+
+/** How the proxy for a URL is found; undefined where there is none for any. */
+function proxyChoice(
+  settings: ProxySettings | undefined,
+): ((url: URL) => Promise<HttpProxy | undefined>) | undefined {
+  if (settings?.http === undefined && settings?.https === undefined) return undefined
+  return async url => (await import('./proxy.ts')).proxyFor(url, settings)
+}
+
+/** Plain HTTP is not tunnelled, since many proxies allow that for port 443 only (RFC 9112, section 3.2.2). */
+async function forward(send: Send, request: HttpRequest, proxy: HttpProxy): Promise<HttpResponse> {
+  const { url } = request
+  const target = `${url.origin}${url.pathname}${url.search}`
+  const forwarded: OutgoingRequest = {
+    ...withHeaders(request, { 'proxy-authorization': proxy.authorization }),
+    target,
+  }
+  const response = await send(forwarded)
+  if (response.status !== 407) return response
+  await response.discard()
+  const { proxyLoginError } = await import('./tunnel.ts')
+  throw proxyLoginError(proxy, response.headers)
 }
 
 /** Makes something when it is first wanted, and only once. */
@@ -85,10 +112,6 @@ function once<Value>(make: () => Promise<Value>) {
   return Object.assign(get, { opened: () => made })
 }
 
-function isProxied(protocol: string, proxy: ProxySettings = {}): boolean {
-  return (protocol === 'https:' ? proxy.https : proxy.http) !== undefined
-}
-
 /** The part of a Dispatcher that is used here. */
 type Dispatch = Pick<Dispatcher, 'dispatch' | 'destroy'>
 
@@ -97,11 +120,8 @@ interface OpenTransport {
   readonly request: (options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
 }
 
-async function openDispatcher(
-  options: TransportOptions,
-  tls: () => Promise<TlsOptions>,
-): Promise<OpenTransport> {
-  const dispatcher = await createDispatcher(options, tls)
+async function openDispatcher(connect: Connect, timeoutMs: number): Promise<OpenTransport> {
+  const dispatcher = await createDispatcher(connect, timeoutMs)
   // undici has no types for its parts, which take a third of the time that the whole takes to load.
   // @ts-expect-error
   const part: RequestPart = await import('undici/lib/api/api-request.js')
@@ -112,72 +132,24 @@ interface RequestPart {
   readonly default: (this: Dispatch, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
 }
 
-async function createDispatcher(
-  options: TransportOptions,
-  tls: () => Promise<TlsOptions>,
-): Promise<Dispatch> {
-  const { proxy } = options
-  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
-  const timeout = options.connectTimeoutMs ?? defaultConnectTimeoutMs
-  const settings = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
+async function createDispatcher(connect: Connect, timeoutMs: number): Promise<Dispatch> {
   // @ts-expect-error
   const part: { default: typeof Agent } = await import('undici/lib/dispatcher/agent.js')
-  const direct = new part.default({ ...settings, connect: await connector(timeout, tls) })
-  if (proxy?.http === undefined && proxy?.https === undefined) return direct
-  // By a name that no bundler sees through: the whole of undici would be half of the program, which seldom needs it.
-  const name = 'undici'
-  const { EnvHttpProxyAgent }: typeof import('undici') = await import(name)
-  const proxied = new EnvHttpProxyAgent({
-    ...settings,
-    // What is left out undici would take from the environment.
-    httpProxy: proxyUrl(proxy.http, 'HTTP_PROXY'),
-    httpsProxy: proxyUrl(proxy.https, 'HTTPS_PROXY'),
-    noProxy: proxy.no ?? '',
-    // Many proxies open tunnels to port 443 only; what is plain HTTP they forward.
-    proxyTunnel: false,
-    connect: { timeout, ...(await tls()) },
-    requestTls: { timeout, ...(await tls()) },
-  })
-  return byScheme(direct, proxied, proxy)
-}
-
-/** Certificates are looked at when the first connection over TLS is opened. */
-async function connector(timeout: number, tls: () => Promise<TlsOptions>): Promise<buildConnector.connector> {
-  // @ts-expect-error
-  const part: { default: typeof buildConnector } = await import('undici/lib/core/connect.js')
-  const plain = part.default({ timeout })
-  const secure = once(async () => part.default({ timeout, ...(await tls()) }))
-  return (options, callback) => {
-    if (options.protocol !== 'https:') return plain(options, callback)
-    secure().then(
-      connect => connect(options, callback),
-      error => callback(error, null),
-    )
-  }
-}
-
-/** undici would send https through the proxy for http where https has none of its own; curl and others do not. */
-function byScheme(direct: Dispatch, proxied: Dispatch, proxy: ProxySettings): Dispatch {
-  const dispatcherOf = (origin: string) => (isProxied(new URL(origin).protocol, proxy) ? proxied : direct)
-  return {
-    dispatch: (options, handler) => dispatcherOf(String(options.origin)).dispatch(options, handler),
-    destroy: async () => {
-      await Promise.all([direct.destroy(), proxied.destroy()])
+  return new part.default({
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connect: ({ protocol, hostname, host = hostname }, callback) => {
+      connect({ url: new URL(`${protocol}//${host}`) }).then(
+        socket => callback(null, socket),
+        error => callback(error, null),
+      )
     },
-  }
-}
-
-/** Like curl, takes a proxy without a scheme for one of http. What is wrong is not shown: it may hold a password. */
-function proxyUrl(text: string | undefined, name: string): string {
-  if (text === undefined) return ''
-  const url = text.includes('://') ? text : `http://${text}`
-  if (/^(https?|socks5?):/i.test(url) && URL.canParse(url)) return url
-  throw new DrayError('USAGE', `${name} is not the URL of a proxy`, { hint: 'for example http://host:3128' })
+  })
 }
 
 async function exchange(
   open: OpenTransport,
-  request: HttpRequest,
+  request: OutgoingRequest,
   options: TransportOptions,
 ): Promise<HttpResponse> {
   const signal = request.signal ?? options.signal
@@ -191,7 +163,7 @@ async function exchange(
     signal?.throwIfAborted()
     const response = await open.request({
       origin: request.url.origin,
-      path: `${request.url.pathname}${request.url.search}`,
+      path: request.target ?? `${request.url.pathname}${request.url.search}`,
       method: request.method,
       headers: requestHeaders(request),
       body:

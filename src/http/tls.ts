@@ -19,8 +19,15 @@ export interface TlsOptions {
   readonly rejectUnauthorized: boolean
 }
 
-/** Loads TLS, and reads certificates and keys. @throws DrayError `USAGE` with what OpenSSL has to say about them */
+/**
+ * Loads TLS, and reads certificates and keys.
+ * @throws DrayError `USAGE` for an encrypted key, one without its certificate, and with what OpenSSL has to say about them
+ */
 export async function tlsOptions({ ca = [], cert, key, insecure }: TlsSettings): Promise<TlsOptions> {
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new DrayError('USAGE', 'a client certificate needs its key, and a key its certificate')
+  }
+  if (key !== undefined) mustBeOpen(key)
   const secureContext = await secureContextOf({
     ...(ca.length === 0 ? {} : { ca: [...(await usualRoots()), ...ca] }),
     ...(cert === undefined ? {} : { cert }),
@@ -35,10 +42,23 @@ async function secureContextOf(options: SecureContextOptions): Promise<SecureCon
     return createSecureContext(options)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new DrayError('USAGE', `the certificate and key that were given cannot be used: ${why}`, {
-      cause: error,
-    })
+    const isMismatch = why.includes('key values mismatch')
+    throw new DrayError(
+      'USAGE',
+      isMismatch
+        ? 'the key of the client certificate is that of another certificate'
+        : `the client certificate and its key cannot be used: ${why}`,
+      { hint: isMismatch ? 'give the two files that belong together' : undefined, cause: error },
+    )
   }
+}
+
+/** Whoever starts a job is not there to type a password, and OpenSSL's own words are about decryption only. */
+function mustBeOpen(key: string): void {
+  if (!/^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4, *ENCRYPTED/m.test(key)) return
+  throw new DrayError('USAGE', 'the key of the client certificate is encrypted', {
+    hint: 'write an open copy with "openssl pkey -in KEY -out FILE", which only you can read',
+  })
 }
 
 /** What Node trusts by itself; only newer versions (22.15, 23.10) can list that with the user's additions. */

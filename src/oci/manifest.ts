@@ -28,6 +28,20 @@ export function descriptorOf(manifest: Manifest): Descriptor {
   return { mediaType, digest, size: bytes.length }
 }
 
+/**
+ * The descriptor of a manifest with a `subject` as a list of referrers has it, with its annotations (distribution-spec v1.1,
+ * "Listing Referrers").
+ */
+export function referrerOf(manifest: Manifest): Descriptor {
+  const { artifactType, annotations } = manifest.content
+  const type = artifactType || (manifest.kind === 'image' ? manifest.content.config.mediaType : undefined)
+  return {
+    ...descriptorOf(manifest),
+    ...(type ? { artifactType: type } : {}),
+    ...(annotations === undefined ? {} : { annotations }),
+  }
+}
+
 /** The manifests that an index lists; none for other kinds. Position decides, not the media type. */
 export function childManifests(manifest: Manifest): readonly Descriptor[] {
   return manifest.kind === 'index' ? manifest.content.manifests : []

@@ -3,7 +3,7 @@ import { withHeaders } from '../http/message.ts'
 import { retryDelayMs } from '../http/retry.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
-import { descriptorOf, type ImageIndex, type Manifest } from '../oci/manifest.ts'
+import { type ImageIndex, type Manifest, referrerOf } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-types.ts'
 import { nameOf, type RepositoryContext, repositoryRequest } from './context.ts'
 import { deleteManifest, fetchManifest, fetchManifestState } from './manifests.ts'
@@ -58,17 +58,6 @@ async function readIfPossible(context: RepositoryContext, digest: Digest): Promi
   } catch (error) {
     if (isDrayError(error)) return undefined
     throw error
-  }
-}
-
-/** The descriptor of a referrer, as its subject's list has it. */
-function referrerOf(manifest: Manifest): Descriptor {
-  const { artifactType, annotations } = manifest.content
-  const type = artifactType || (manifest.kind === 'image' ? manifest.content.config.mediaType : undefined)
-  return {
-    ...descriptorOf(manifest),
-    ...(type ? { artifactType: type } : {}),
-    ...(annotations === undefined ? {} : { annotations }),
   }
 }
 

@@ -2,7 +2,7 @@ import { isDrayError } from '../errors.ts'
 import type { Layout } from '../layout/layout.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { type Digest, digestFault, parseDigest } from '../oci/digest.ts'
-import { descriptorOf, type Manifest } from '../oci/manifest.ts'
+import { type Manifest, referrerOf } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-types.ts'
 import { RegistryFault } from './errors.ts'
 import type { Exchange } from './exchange.ts'
@@ -34,7 +34,7 @@ async function referrersOf(layout: Layout, subject: Digest): Promise<Descriptor[
   const found: Descriptor[] = []
   for (const descriptor of await layout.listManifests()) {
     const manifest = await readIfPossible(layout, descriptor)
-    if (manifest?.content.subject?.digest === subject) found.push(describe(manifest))
+    if (manifest?.content.subject?.digest === subject) found.push(referrerOf(manifest))
   }
   return found
 }
@@ -46,17 +46,5 @@ async function readIfPossible(layout: Layout, descriptor: Descriptor): Promise<M
   } catch (error) {
     if (isDrayError(error, 'NOT_FOUND', 'INTEGRITY', 'UNSUPPORTED')) return undefined
     throw error
-  }
-}
-
-function describe(manifest: Manifest): Descriptor {
-  const { annotations } = manifest.content
-  const artifactType =
-    manifest.content.artifactType ||
-    (manifest.kind === 'image' ? manifest.content.config.mediaType : undefined)
-  return {
-    ...descriptorOf(manifest),
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(annotations === undefined ? {} : { annotations }),
   }
 }

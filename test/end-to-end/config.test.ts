@@ -44,6 +44,27 @@ describe('the configuration', patience, () => {
     expect(await drayFails(4, ['digest', image.replace('team', 'other')], { env })).not.toContain('secret')
   })
 
+  it('has its logins listed, without their secrets', async () => {
+    const env = await configured({
+      [`${front.host}/team`]: login,
+      'other.example': { identityTokenEnv: 'TOKEN' },
+      'third.example': { helper: 'pass' },
+    })
+    const { stdout } = await dray(['auth', 'list', '--format', 'json'], { env })
+    expect(stdout).not.toContain('secret')
+    const origin = (key: string) => `registries["${key}"] in ${env.DRAY_CONFIG}`
+    expect(JSON.parse(stdout).logins).toEqual([
+      { registry: `${front.host}/team`, user: 'anna', kind: 'basic', origin: origin(`${front.host}/team`) },
+      { registry: 'other.example', user: null, kind: 'identity-token', origin: origin('other.example') },
+      {
+        registry: 'third.example',
+        user: null,
+        kind: null,
+        origin: `helper docker-credential-pass, of ${origin('third.example')}`,
+      },
+    ])
+  })
+
   it('comes behind the flags', async () => {
     const env = await configured({ [front.host]: { ...login, plainHttp: false, headers: { 'X-Team': 'a' } } })
     expect(await drayFails(5, ['digest', image], { env })).toContain('it does not speak TLS')

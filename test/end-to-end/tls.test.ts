@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Authority, makeAuthority } from '../support/certificates.ts'
+import { type Authority, makeAuthority, makeSelfSigned } from '../support/certificates.ts'
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts'
 import { fixtureDescriptor, fixturePath } from '../support/fixtures.ts'
+import { startNginx } from '../support/nginx.ts'
 import { requirePeers } from '../support/peers.ts'
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts'
 import { dray, drayFails, patience } from './dray.ts'
@@ -38,7 +39,7 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('over TLS, dray', p
 
   it('refuses a certificate of a CA that it was not told of, and says what to do', async () => {
     const said = await drayFails(5, ['digest', '--no-plain-http', `${registry.host}/hello:1.0`])
-    expect(said).toMatch(/unknown authority\nhint: .*--ca-file/)
+    expect(said).toMatch(/unknown authority, "CN=dray test authority"\nhint: .*--ca-file/)
   })
 
   it('accepts any certificate when it is told to', async () => {
@@ -50,7 +51,9 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('over TLS, dray', p
     const tls = await authority.issue('elsewhere', { usage: 'server', names: ['DNS:registry.example'] })
     await using elsewhere = await startDockerRegistry({ tls })
     const args = ['ls', '--ca-file', authority.certificate, `${elsewhere.host}/hello`]
-    expect(await drayFails(5, args)).toContain('its certificate is for another name')
+    expect(await drayFails(5, args)).toContain(
+      'its certificate is for another name: "registry.example", not "127.0.0.1"',
+    )
   })
 
   it('says it when the other side does not speak TLS', async () => {
@@ -66,8 +69,61 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('over TLS, dray', p
       tls: { ...tls, clientAuthority: authority.certificate },
     })
     const ca = ['--ca-file', authority.certificate]
-    await drayFails(5, ['catalog', ...ca, '--retries', '0', strict.host])
+    const said = await drayFails(5, ['catalog', ...ca, strict.host])
+    expect(said).toMatch(/client certificate, or that there is none\nhint: .*--cert-file and --key-file/)
     await drayFails(2, ['catalog', ...ca, '--cert-file', client.certificate, strict.host])
+    const mixed = ['--cert-file', client.certificate, '--key-file', tls.key]
+    expect(await drayFails(2, ['catalog', ...ca, ...mixed, strict.host])).toContain(
+      'the key of the client certificate is that of another certificate',
+    )
     await dray(['catalog', ...ca, '--cert-file', client.certificate, '--key-file', client.key, strict.host])
+  })
+})
+
+describe.skipIf(!requirePeers('docker-registry', 'nginx', 'openssl'))('behind nginx, dray', patience, () => {
+  it('shows its own certificate, or says that one is wanted', async () => {
+    await using folder = await makeTempDir()
+    const authority = await makeAuthority(folder.path)
+    const tls = await authority.issue('nginx', { usage: 'server' })
+    const client = await authority.issue('client', { usage: 'client' })
+    await using registry = await startDockerRegistry()
+    for (const protocols of [['TLSv1.2'], ['TLSv1.3']]) {
+      await using nginx = await startNginx({
+        upstream: registry.url,
+        tls,
+        clientAuthority: authority.certificate,
+        protocols,
+      })
+      const image = `${nginx.host}/hello:1.0`
+      const ca = ['--ca-file', authority.certificate]
+      const own = ['--cert-file', client.certificate, '--key-file', client.key]
+      await dray(['copy', ...[...ca, ...own].map(each => each.replace(/^--/, '--to-')), hello, image])
+      expect((await dray(['digest', ...ca, ...own, image])).stdout).toBe(`${digest}\n`)
+      for (const args of [
+        ['digest', image],
+        ['ls', `${nginx.host}/hello`],
+      ]) {
+        const said = await drayFails(5, [...args, ...ca])
+        expect(said).toMatch(/^dray: [^\n]*it wants a client certificate\nhint: .*--cert-file and --key-file/)
+      }
+      const stranger = await makeSelfSigned(folder.path, 'stranger')
+      const strange = ['--cert-file', stranger.certificate, '--key-file', stranger.key]
+      expect(await drayFails(5, ['digest', ...ca, ...strange, image])).toContain(
+        'does not accept the client cert',
+      )
+    }
+  })
+
+  it('says it when TLS is spoken where plain HTTP was asked for', async () => {
+    await using folder = await makeTempDir()
+    const authority = await makeAuthority(folder.path)
+    const tls = await authority.issue('server', { usage: 'server' })
+    await using registry = await startDockerRegistry({ tls })
+    await using nginx = await startNginx({ upstream: registry.url, tls })
+    for (const host of [nginx.host, registry.host]) {
+      expect(await drayFails(5, ['digest', `${host}/hello:1.0`])).toMatch(
+        /it speaks TLS, and was asked in plain HTTP\nhint: leave out --plain-http/,
+      )
+    }
   })
 })

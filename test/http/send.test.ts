@@ -246,22 +246,3 @@ describe('an abort', () => {
     })
   })
 })
-
-describe('a proxy', () => {
-  it.each(['http://HOST', 'HOST'])('is found at %s', async form => {
-    await using proxy = await startLoopback((message, response) => response.end(message.url))
-    const transport = createTransport({ proxy: { http: form.replace('HOST', proxy.host) } })
-    const { body } = await transport.send({ method: 'GET', url: new URL('http://registry.example/v2/') })
-    expect(await read(body)).toBe('http://registry.example/v2/')
-    await transport.close()
-  })
-
-  it.each(['http://[', 'a secret place', 'ftp://host', 'file:///x'])('cannot be %s', async http => {
-    const send = createTransport({ proxy: { http } }).send
-    const sending = send({ method: 'GET', url: new URL('http://registry.example/v2/') })
-    await expect(sending).rejects.toMatchObject({
-      code: 'USAGE',
-      message: 'HTTP_PROXY is not the URL of a proxy',
-    })
-  })
-})

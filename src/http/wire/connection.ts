@@ -1,21 +1,7 @@
-import type { NetConnectOpts, Socket } from 'node:net'
-import type { TlsOptions } from '../tls.ts'
+import type { Socket } from 'node:net'
+import type { Connect, WantedConnection } from '../connector.ts'
 import { Buffers, largeBytes, smallBytes } from './buffers.ts'
 import { WireFault } from './wire-fault.ts'
-
-/** Where to connect, and how. */
-export interface ConnectOptions {
-  readonly url: URL
-  /** Bounds the TCP connection and the TLS handshake together, in milliseconds. */
-  readonly timeoutMs: number
-  /** For https; never touched for http, so that TLS is not loaded there. */
-  readonly tls: () => Promise<TlsOptions>
-  /** What an earlier connection to the same origin agreed upon over TLS, which saves both sides most of the work. */
-  readonly session?: Buffer | undefined
-  /** A later connection may use this. */
-  readonly onSession: (session: Buffer) => void
-  readonly signal?: AbortSignal | undefined
-}
 
 /** Whom a connection serves at the time. */
 export interface ConnectionUser {
@@ -51,10 +37,11 @@ export class Connection {
   #ending: { readonly error?: unknown } | undefined
   #isGone = false
 
-  /** For `connect`, which opens the socket. */
+  /** @param buffers what the socket was opened with; one inside a tunnel cannot be, and emits what comes */
   constructor(socket: Socket, buffers: Buffers) {
     this.#socket = socket
     this.#buffers = buffers
+    socket.on('data', bytes => this.#arrived({ bytes }))
     socket.on('error', error => this.#endWith({ error }))
     socket.on('end', () => this.#endWith({}))
     socket.on('close', () => this.#endWith({}))
@@ -106,13 +93,17 @@ export class Connection {
     const filled = buffer.subarray(0, bytes)
     this.#buffers.filled(buffer, bytes)
     if (this.#isTaking && bytes <= maxWaitingCopy) {
-      this.#queue.push({ bytes: Buffer.from(filled) })
+      this.#arrived({ bytes: Buffer.from(filled) })
       this.#giveBack(buffer)
     } else {
-      this.#queue.push({ buffer, bytes: filled })
+      this.#arrived({ buffer, bytes: filled })
     }
-    this.#pump()
     return !this.#isPaused
+  }
+
+  #arrived(piece: Piece): void {
+    this.#queue.push(piece)
+    this.#pump()
   }
 
   #pump(): void {
@@ -177,74 +168,23 @@ export class Connection {
   }
 }
 
-/** Opens a connection. @throws what the socket says, `WireFault` when it takes too long, or the signal's reason */
-export async function connect(options: ConnectOptions): Promise<Connection> {
-  const { url } = options
-  const isTls = url.protocol === 'https:'
-  const open = isTls ? await openerOfTls(options) : (await import('node:net')).connect
-  const buffers = new Buffers(isTls ? smallBytes : largeBytes)
-  const socket: Socket = open({
-    host: hostOf(url),
-    port: Number(url.port || (isTls ? 443 : 80)),
-    noDelay: true,
+/** Opens a connection. @throws DrayError `NETWORK`, `TIMEOUT`, `ABORTED`, `USAGE` */
+export async function openConnection(
+  connect: Connect,
+  { url, signal }: Pick<WantedConnection, 'url' | 'signal'>,
+): Promise<Connection> {
+  const buffers = new Buffers(url.protocol === 'https:' ? smallBytes : largeBytes)
+  let connection: Connection | undefined
+  const socket = await connect({
+    url,
+    signal,
     onread: {
       buffer: () => buffers.lend(),
-      callback: (bytes: number, buffer: Uint8Array) => connection.filled(buffer as Buffer, bytes),
+      callback: (bytes, buffer) => connection?.filled(buffer as Buffer, bytes) ?? true,
+    },
+    onSocket: opening => {
+      connection = new Connection(opening, buffers)
     },
   })
-  const connection = new Connection(socket, buffers)
-  try {
-    await opened(socket, isTls ? 'secureConnect' : 'connect', options)
-  } catch (error) {
-    connection.destroy()
-    throw error
-  }
-  return connection
-}
-
-/** The same without brackets around an IPv6 address. */
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, '$1')
-}
-
-async function openerOfTls(options: ConnectOptions): Promise<(settings: NetConnectOpts) => Socket> {
-  const [{ isIP }, { connect: open }, tls] = await Promise.all([
-    import('node:net'),
-    import('node:tls'),
-    options.tls(),
-  ])
-  const host = hostOf(options.url)
-  const { session } = options
-  return settings =>
-    open({
-      ...settings,
-      ...tls,
-      servername: isIP(host) === 0 ? host : '',
-      ALPNProtocols: ['http/1.1'],
-      ...(session === undefined ? {} : { session }),
-    }).on('session', options.onSession)
-}
-
-function opened(
-  socket: Socket,
-  event: 'connect' | 'secureConnect',
-  { timeoutMs, signal }: ConnectOptions,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => end(new WireFault('CONNECT_TIMEOUT')), timeoutMs)
-    const abort = () => end(signal?.reason)
-    const closed = () => end(new WireFault('CONNECTION_CLOSED'))
-    const ready = () => end()
-    signal?.addEventListener('abort', abort, { once: true })
-    socket.once('error', end).once('close', closed).once(event, ready)
-    if (signal?.aborted) abort()
-
-    function end(error?: unknown): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
-      socket.off('error', end).off('close', closed).off(event, ready)
-      if (error === undefined) resolve()
-      else reject(error)
-    }
-  })
+  return connection ?? new Connection(socket, buffers)
 }

@@ -1,12 +1,12 @@
 import { type Flow, flow, pour, type Take } from '../../flow.ts'
-import { type HttpRequest, type HttpResponse, isStreamBody, type StreamBody } from '../message.ts'
+import { type HttpResponse, isStreamBody, type StreamBody } from '../message.ts'
 import { aborted, networkError } from '../network-error.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
 import { Deadline } from './deadline.ts'
 import { Deframer } from './deframer.ts'
 import { MalformedAnswer, type ResponseHead } from './head.ts'
 import { HeadReader } from './head-reader.ts'
-import { requestHead } from './request-head.ts'
+import { type OutgoingRequest, requestHead } from './request-head.ts'
 import { WireFault, type WireFaultCode } from './wire-fault.ts'
 
 export interface ExchangeOptions {
@@ -28,7 +28,7 @@ const maxWriteBytes = 1024 * 1024
 /** One request and its answer over a connection (RFC 9112). */
 export class Exchange implements ConnectionUser {
   readonly #connection: Connection
-  readonly #request: HttpRequest
+  readonly #request: OutgoingRequest
   readonly #options: ExchangeOptions
   readonly #answer = settleable<ResponseHead>()
   readonly #body = settleable<void>()
@@ -44,7 +44,7 @@ export class Exchange implements ConnectionUser {
   /** A byte of an answer has come: the request did not meet a connection that was closed already. */
   hasBegun = false
 
-  constructor(connection: Connection, request: HttpRequest, options: ExchangeOptions) {
+  constructor(connection: Connection, request: OutgoingRequest, options: ExchangeOptions) {
     this.#connection = connection
     this.#request = request
     this.#options = options

@@ -21,6 +21,18 @@ export class MalformedAnswer extends Error {
   readonly code = 'MALFORMED_ANSWER'
 }
 
+/** What came does not even begin as HTTP/1 does. */
+export class NotHttp extends Error {
+  readonly code = 'NOT_HTTP'
+  /** Its first characters. */
+  readonly data: string
+
+  constructor(data: string) {
+    super(`it begins with ${JSON.stringify(data)}`)
+    this.data = data
+  }
+}
+
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?$/
 // RFC 9110, section 5.5: a value holds visible characters, blanks and what is beyond ASCII.
 const headerLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)$/

@@ -14,11 +14,6 @@ export class LineReader {
     this.#maxBytes = maxBytes
   }
 
-  /** What there is of a line that is not whole yet. */
-  get part(): string {
-    return this.#line
-  }
-
   /** Counts anew from here on. */
   restart(): void {
     this.#bytes = 0

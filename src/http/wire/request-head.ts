@@ -8,9 +8,15 @@ const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Said here, or by nobody: said twice, the request could be read in two ways. */
 const reserved = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'expect'])
 
+/** A request as it goes out. */
+export interface OutgoingRequest extends HttpRequest {
+  /** What stands in the first line instead of the path: the whole URL, for a proxy that forwards (RFC 9112, section 3.2.2). */
+  readonly target?: string | undefined
+}
+
 /** The head of a request, in latin1 (RFC 9112, section 3). @throws DrayError `USAGE` for a header that cannot be sent */
-export function requestHead({ method, url, headers = {}, body }: HttpRequest): string {
-  const lines = [`${method} ${url.pathname}${url.search} HTTP/1.1`, `host: ${url.host}`]
+export function requestHead({ method, url, headers = {}, body, target }: OutgoingRequest): string {
+  const lines = [`${method} ${target ?? url.pathname + url.search} HTTP/1.1`, `host: ${url.host}`]
   for (const [name, value] of Object.entries(headers)) {
     const isSendable = headerName.test(name) && headerValue.test(value) && !reserved.has(name.toLowerCase())
     if (!isSendable) throw networkError(new UnsendableHeader(name), url)

@@ -1,24 +1,24 @@
 import { DrayError } from '../../errors.ts'
-import { type HttpRequest, isStreamBody, type Send } from '../message.ts'
-import { aborted, NetworkError, networkError } from '../network-error.ts'
-import type { TlsOptions } from '../tls.ts'
-import { type Connection, connect } from './connection.ts'
+import type { Connect } from '../connector.ts'
+import { type HttpResponse, isStreamBody } from '../message.ts'
+import { aborted, NetworkError } from '../network-error.ts'
+import { type Connection, openConnection } from './connection.ts'
 import { Exchange } from './exchange.ts'
+import type { OutgoingRequest } from './request-head.ts'
 
 export interface WireOptions {
-  readonly connectTimeoutMs: number
+  readonly connect: Connect
   /** Bounds the wait for an answer and each wait for a body to go on, in milliseconds. */
   readonly timeoutMs: number
   /** Bounds the wait for the answer to an upload, in milliseconds. */
   readonly uploadTimeoutMs: number
-  readonly tls: () => Promise<TlsOptions>
   /** Ends every request that has no signal of its own. */
   readonly signal?: AbortSignal | undefined
 }
 
 /** A Send for bodies of any size. */
 export interface Wire {
-  readonly send: Send
+  send(request: OutgoingRequest): Promise<HttpResponse>
   /** Closes every connection; what is still under way ends with `ABORTED`. */
   close(): void
 }
@@ -33,16 +33,21 @@ const maxIdleMs = 4_000
 export function createWire(options: WireOptions): Wire {
   const idle = new IdleConnections()
   const underWay = new Set<Exchange>()
-  /** What was agreed upon with an origin over TLS. */
-  const sessions = new Map<string, Buffer>()
   let isClosed = false
   return {
     send: async request => {
       const signal = request.signal ?? options.signal
       if (signal?.aborted) throw aborted(signal)
       if (isClosed) throw closed()
-      const kept = idle.take(request.url.origin)
-      if (kept === undefined) return exchange(await open(request.url, signal), request, signal).run()
+      // tinyproxy closes connections without a word, and a stream cannot be sent again from here.
+      const isSafe = request.target === undefined || !isStreamBody(request.body)
+      const kept = isSafe ? idle.take(request.url.origin) : undefined
+      if (kept === undefined)
+        return exchange(
+          await openConnection(options.connect, { url: request.url, signal }),
+          request,
+          signal,
+        ).run()
       const first = exchange(kept, request, signal)
       try {
         return await first.run()
@@ -50,7 +55,11 @@ export function createWire(options: WireOptions): Wire {
         // RFC 9112, section 9.3.1: the other side may have closed it while nobody used it.
         const isStale = error instanceof NetworkError && error.fault === 'broken' && !first.hasBegun
         if (!isStale || request.method !== 'GET') throw error
-        return exchange(await open(request.url, signal), request, signal).run()
+        return exchange(
+          await openConnection(options.connect, { url: request.url, signal }),
+          request,
+          signal,
+        ).run()
       }
     },
     close: () => {
@@ -60,25 +69,7 @@ export function createWire(options: WireOptions): Wire {
     },
   }
 
-  async function open(url: URL, signal: AbortSignal | undefined): Promise<Connection> {
-    const { origin } = url
-    try {
-      return await connect({
-        url,
-        signal,
-        timeoutMs: options.connectTimeoutMs,
-        tls: options.tls,
-        session: sessions.get(origin),
-        onSession: session => sessions.set(origin, session),
-      })
-    } catch (error) {
-      sessions.delete(origin)
-      if (signal?.aborted) throw aborted(signal)
-      throw networkError(error, url)
-    }
-  }
-
-  function exchange(connection: Connection, request: HttpRequest, signal: AbortSignal | undefined) {
+  function exchange(connection: Connection, request: OutgoingRequest, signal: AbortSignal | undefined) {
     const started: Exchange = new Exchange(connection, request, {
       answerTimeoutMs: isStreamBody(request.body) ? options.uploadTimeoutMs : options.timeoutMs,
       bodyTimeoutMs: options.timeoutMs,

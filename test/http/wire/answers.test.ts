@@ -273,12 +273,6 @@ describe('a server that', () => {
   })
 
   it.each<[what: string, answer: string, why: RegExp]>([
-    [
-      'says another protocol',
-      'SSH-2.0-OpenSSH_9.2\r\n',
-      /malformed HTTP: it begins with "SSH-2.0-OpenSSH_9.2"/,
-    ],
-    ['speaks TLS', '\x15\x03\x01\x00\x02\x02\x46', /malformed HTTP/],
     ['ends lines with bare LF', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n', /malformed HTTP/],
     [
       'has two lengths',
@@ -291,6 +285,19 @@ describe('a server that', () => {
     ['has a chunk that is too long', `${chunks}lo!\r\n`, /malformed HTTP: a chunk is longer/],
   ])('%s is not waited for', async (_, answer, why) => {
     expect(await told(answer, 'stay')).toMatchObject({ code: 'NETWORK', fault: 'broken', message: why })
+  })
+
+  it.each<[what: string, answer: string, fault: string, why: RegExp]>([
+    ['says another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', 'unreachable', /does not answer in HTTP$/],
+    [
+      'says another protocol in lines of its own',
+      '-ERR unknown\n',
+      'unreachable',
+      /does not answer in HTTP$/,
+    ],
+    ['speaks TLS', '\x15\x03\x01\x00\x02\x02\x46', 'refused-tls', /speaks TLS, and was asked in plain HTTP$/],
+  ])('%s is not waited for, nor asked again', async (_, answer, fault, why) => {
+    expect(await told(answer, 'stay')).toMatchObject({ code: 'NETWORK', fault, message: why })
   })
 
   it.each<[what: string, answer: string, why: RegExp]>([

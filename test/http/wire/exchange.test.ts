@@ -1,18 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { DrayError } from '../../../src/errors.ts'
+import { createConnector } from '../../../src/http/connector.ts'
 import { tlsOptions } from '../../../src/http/tls.ts'
-import { connect } from '../../../src/http/wire/connection.ts'
+import { openConnection } from '../../../src/http/wire/connection.ts'
 import { Exchange } from '../../../src/http/wire/exchange.ts'
 import { startRawServer } from './raw-server.ts'
 
 /** An exchange over a new connection to a server that says nothing. */
 async function prepare(url: string, signal?: AbortSignal) {
-  const connection = await connect({
-    url: new URL(url),
-    timeoutMs: 5000,
-    tls: () => tlsOptions({}),
-    onSession: () => undefined,
-  })
+  const connect = createConnector({ connectTimeoutMs: 5000, tls: () => tlsOptions({}) })
+  const connection = await openConnection(connect, { url: new URL(url) })
   const freed: unknown[] = []
   const exchange = () =>
     new Exchange(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MalformedAnswer, parseHead } from '../../../src/http/wire/head.ts'
+import { MalformedAnswer, NotHttp, parseHead } from '../../../src/http/wire/head.ts'
 import { HeadReader } from '../../../src/http/wire/head-reader.ts'
 
 const head = (...lines: string[]) => lines.join('\r\n')
@@ -229,7 +229,7 @@ describe('the bytes of a head', () => {
 
   it('are refused as soon as they cannot be HTTP', () => {
     for (const start of ['S', 'HTTQ', 'HTTP/2', '\r\n', '\n', '\x15\x03\x01']) {
-      expect(() => read(start)).toThrow(MalformedAnswer)
+      expect(() => read(start)).toThrow(NotHttp)
     }
   })
 

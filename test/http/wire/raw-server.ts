@@ -7,6 +7,7 @@ import {
   Server as TlsServer,
 } from 'node:tls'
 import type { Chunks } from '../../../src/flow.ts'
+import { type ConnectorOptions, createConnector } from '../../../src/http/connector.ts'
 import type { HttpRequest, HttpResponse } from '../../../src/http/message.ts'
 import { tlsOptions } from '../../../src/http/tls.ts'
 import { createWire, type Wire, type WireOptions } from '../../../src/http/wire/wire.ts'
@@ -160,16 +161,15 @@ export interface Meeting extends AsyncDisposable {
 
 export async function meet(
   script: (peer: Peer) => unknown,
-  options: RawServerOptions & { readonly wire?: Partial<WireOptions> } = {},
+  options: RawServerOptions & { readonly wire?: Partial<WireOptions & ConnectorOptions> } = {},
 ): Promise<Meeting> {
   const server = await startRawServer(script, options)
-  const wire = createWire({
+  const connect = createConnector({
     connectTimeoutMs: 5000,
-    timeoutMs: 5000,
-    uploadTimeoutMs: 5000,
     tls: () => tlsOptions({ insecure: true }),
     ...options.wire,
   })
+  const wire = createWire({ connect, timeoutMs: 5000, uploadTimeoutMs: 5000, ...options.wire })
   return {
     server,
     wire,
