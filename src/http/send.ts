@@ -51,11 +51,13 @@ const uploadTimeoutMs = 300_000
 export function createTransport(options: TransportOptions = {}): Transport {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const proxyFor = proxyChoice(options.proxy)
+  // Not the options' signal: behind that, uploads are still cancelled by requests with a signal of their own.
+  const closing = new AbortController()
   const connect = createConnector({
     tls: once(() => tlsOptions(options.tls ?? {})),
     proxyFor,
     connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
-    signal: options.signal,
+    signal: closing.signal,
   })
   const openUndici = once(() => openDispatcher(connect, timeoutMs))
   const openWire = once(async () => {
@@ -75,6 +77,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     close: async () => {
       ;(await openWire.opened())?.close()
       await (await openUndici.opened())?.dispatcher.destroy()
+      closing.abort()
     },
   }
 }

@@ -221,6 +221,14 @@ describe('an abort', () => {
     },
   )
 
+  it('by the signal of the transport lets requests through that have one of their own', async () => {
+    await using server = await start((_, response) => response.end('still here'), {
+      signal: AbortSignal.abort(),
+    })
+    const { body } = await server.ask({ signal: new AbortController().signal })
+    expect(await read(body)).toBe('still here')
+  })
+
   it('ends a body, with the reason that was given', async () => {
     const controller = new AbortController()
     const reason = new DrayError('PARTIAL', 'another part failed')
