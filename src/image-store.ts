@@ -91,6 +91,12 @@ export interface ImageDestination {
 
   /** True when `putBlob` would take the blob from `source` without its bytes travelling. */
   canMountFrom?(source: ImageSource): boolean
+
+  /**
+   * Makes what was put there whole; after it nothing can be put. Called, once and after all else, by whoever opened the
+   * destination. An archive appears only now, a folder of one image loses what is not of that image.
+   */
+  finish?(): Promise<void>
 }
 
 export interface PutBlobOptions {

@@ -91,6 +91,18 @@ const verbs: readonly Verb[] = [
     load: () => import('./commands/search.ts'),
   },
   {
+    name: 'ratelimit',
+    group: registries,
+    summary: 'show how many requests a registry still allows',
+    load: () => import('./commands/ratelimit.ts'),
+  },
+  {
+    name: 'doctor',
+    group: registries,
+    summary: 'find out why a registry cannot be pulled from or pushed to',
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
     name: 'serve',
     group: registries,
     summary: 'serve a folder as a registry',

@@ -1,4 +1,4 @@
-import { parseReference, parseRegistry, type Reference } from '../oci/reference.ts'
+import { formatReference, parseReference, parseRegistry, type Reference } from '../oci/reference.ts'
 
 /** A registry, a repository in it, or an image as far as it was written. */
 export type Target = Pick<Reference, 'registry' | 'tag' | 'digest'> & Partial<Pick<Reference, 'repository'>>
@@ -15,4 +15,9 @@ export function parseTarget(text: string): Target {
   }
   const { tag, ...reference } = parseReference(bare)
   return tag === undefined || !bare.includes(`:${tag}`) ? reference : { ...reference, tag }
+}
+
+/** The inverse of `parseTarget`. */
+export function formatTarget({ repository, ...target }: Target): string {
+  return repository === undefined ? target.registry : formatReference({ ...target, repository })
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Agent, Dispatcher } from 'undici'
 import { flow, pour, watched } from '../flow.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { type Connect, createConnector } from './connector.ts'
 import {
   type HttpRequest,
@@ -75,9 +76,9 @@ export function createTransport(options: TransportOptions = {}): Transport {
       return forwarder === undefined ? send(request) : forward(send, request, forwarder)
     },
     close: async () => {
+      closing.abort()
       ;(await openWire.opened())?.close()
       await (await openUndici.opened())?.dispatcher.destroy()
-      closing.abort()
     },
   }
 }
@@ -164,7 +165,7 @@ async function exchange(
   }
   try {
     signal?.throwIfAborted()
-    const response = await open.request({
+    const answering = open.request({
       origin: request.url.origin,
       path: request.target ?? `${request.url.pathname}${request.url.search}`,
       method: request.method,
@@ -174,6 +175,8 @@ async function exchange(
       ...(upload !== undefined && options.timeoutMs === undefined ? { headersTimeout: uploadTimeoutMs } : {}),
       ...(signal === undefined ? {} : { signal }),
     })
+    // undici hears of an abort only when it has a connection.
+    const response = await untilAborted(answering, signal, aborted)
     return {
       status: response.statusCode,
       headers: headersFrom(response.headers),

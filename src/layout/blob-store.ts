@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { link, lstat, open, rename, rm } from 'node:fs/promises'
+import { link, lstat, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ifThere, onDisk, systemCode } from '../files/io-error.ts'
 import { makeFolder } from '../files/make-folder.ts'
@@ -7,8 +7,9 @@ import { pourFile } from '../files/pour-file.ts'
 import { replaceFile } from '../files/replace-file.ts'
 import { type Chunks, flow } from '../flow.ts'
 import type { OpenContent } from '../image-store.ts'
-import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm, hexOf, isDigest } from '../oci/digest.ts'
 import { BlobWriter, type ExpectedBlob } from './blob-writer.ts'
+import type { BlobFiles, ByteRange } from './layout-files.ts'
 import { PartialFolder } from './partial-folder.ts'
 import { writeResumably } from './resumable-write.ts'
 import { throwIfAborted } from './transfer-aborted.ts'
@@ -16,39 +17,42 @@ import { throwIfAborted } from './transfer-aborted.ts'
 /** Blobs of so many bytes and more leave a part to go on with when their writing is broken off. */
 const resumableBytes = 1024 * 1024
 
-/** The first and last byte to read, both inclusive; the whole blob where left out. */
-export interface ByteRange {
-  readonly start?: number | undefined
-  readonly end?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
+const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 
 /**
  * The files below `blobs/` of a layout (image-spec v1.1, image-layout.md#blobs). Paths are made from checked digests
  * only, and a blob that is a symbolic link is as good as absent, so no path leads out of the layout.
  */
-export class BlobStore {
+export class BlobStore implements BlobFiles {
   readonly #dir: string
   readonly #name: string
   readonly #partials: PartialFolder
 
-  constructor(dir: string, name: string) {
+  /** @param partials where parts of large blobs are kept */
+  constructor(dir: string, name: string, partials = new PartialFolder(join(dir, '.partial'))) {
     this.#dir = dir
     this.#name = name
-    this.#partials = new PartialFolder(dir)
+    this.#partials = partials
   }
 
-  /** The size of a blob in bytes, or undefined where it is absent. */
+  async list(): Promise<Digest[]> {
+    const lists = await Promise.all(
+      algorithms.map(async algorithm => {
+        const folder = join(this.#dir, 'blobs', algorithm)
+        const names = (await ifThere(onDisk(folder, readdir(folder)))) ?? []
+        return names.map(name => `${algorithm}:${name}`).filter(isDigest)
+      }),
+    )
+    return lists.flat()
+  }
+
   async size(digest: Digest): Promise<number | undefined> {
     const path = this.#path(digest)
     const status = await ifThere(onDisk(path, lstat(path)))
     return status?.isFile() ? status.size : undefined
   }
 
-  /**
-   * The bytes of a blob as they are on disk, not verified. The file is opened when they begin to flow.
-   * @throws DrayError `NOT_FOUND`, `ABORTED`, `IO`
-   */
+  /** The file is opened when its bytes begin to flow. */
   read(digest: Digest, { start, end, signal }: ByteRange = {}): Chunks {
     const path = this.#path(digest)
     return flow(async take => {
@@ -112,6 +116,14 @@ export class BlobStore {
     } catch (error) {
       if (systemCode(error) === 'EEXIST') return
       await this.write({ digest }, async start => from.read(digest, { start }))
+    }
+  }
+
+  /** Turns large blobs into parts, with which a later write goes on. @throws DrayError `IO` */
+  async leaveParts(): Promise<void> {
+    for (const digest of await this.list()) {
+      const size = (await this.size(digest)) ?? 0
+      if (size >= resumableBytes) await this.#partials.keep(this.#path(digest), digest)
     }
   }
 

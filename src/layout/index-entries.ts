@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { DrayError } from '../errors.ts'
-import type { Descriptor } from '../oci/descriptor.ts'
+import { DrayError, quote } from '../errors.ts'
+import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts'
 import { tagFault } from '../oci/reference.ts'
 
 const refNameKey = 'org.opencontainers.image.ref.name'
@@ -27,6 +27,21 @@ export interface ListingOptions {
 export function refNameOf(entry: IndexEntry): string | undefined {
   const name = entry.annotations?.[refNameKey]
   return typeof name === 'string' && name !== '' ? name : undefined
+}
+
+/**
+ * What an entry points at.
+ * @param indexPath what index.json is called in messages
+ * @throws DrayError `INTEGRITY` where it is malformed
+ */
+export function descriptorOfEntry(entry: IndexEntry, indexPath: string): Descriptor {
+  const result = descriptorSchema.safeParse({ ...entry, annotations: entry.annotations ?? undefined })
+  if (result.success) return result.data
+  const where = result.error.issues[0]?.path.map(String).join('.')
+  throw new DrayError(
+    'INTEGRITY',
+    `${indexPath}: the entry of ${quote(entry.digest)} is malformed at "${where}"`,
+  )
 }
 
 const refNameComponent = '[A-Za-z0-9]+(?:(?:--?|[._:@+])[A-Za-z0-9]+)*'

@@ -4,11 +4,11 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
 import { descriptorOf, type Manifest, maxManifestBytes } from '../oci/manifest.ts'
 import { parseManifest } from '../oci/parse-manifest.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { BlobFiles } from './layout-files.ts'
 
 /** A blob that is to be read as a manifest. */
 export interface ManifestBlob {
-  readonly blobs: BlobStore
+  readonly blobs: Pick<BlobFiles, 'size' | 'read'>
   readonly digest: Digest
   /** What the parent or index says that it is. */
   readonly mediaType?: string | undefined

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, open, readdir, rm, rmdir } from 'node:fs/promises'
+import { lstat, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ifThere, ioError, onDisk, systemCode } from '../files/io-error.ts'
 import { makeFolder } from '../files/make-folder.ts'
@@ -20,17 +21,16 @@ export interface Claim {
 }
 
 /**
- * `.partial` in a layout: what there is of large blobs whose transfer was broken off, as `<algorithm>-<hex>.<uuid>`, with
- * `.open` behind it while somebody writes to it. Who finds an `.open` file cannot tell whether its writer is slow or was
+ * `.partial` in a layout, or beside an archive: what there is of large blobs whose transfer was broken off, as
+ * `<algorithm>-<hex>.<uuid>`, with `.open` behind it while somebody writes to it. Who finds an `.open` file cannot tell whether its writer is slow or was
  * killed, perhaps on another machine, and so never writes to it but copies what it holds. The folder is there only
  * while it holds something.
  */
 export class PartialFolder {
   readonly #dir: string
 
-  /** @param layout the layout's folder */
-  constructor(layout: string) {
-    this.#dir = join(layout, '.partial')
+  constructor(dir: string) {
+    this.#dir = dir
   }
 
   /**
@@ -56,6 +56,12 @@ export class PartialFolder {
       const part = await ifThere(PartialFile.create(this.#prefix(digest)))
       if (part !== undefined) return part
     }
+  }
+
+  /** Takes in a file of the same file system as a part. @throws DrayError `IO` */
+  async keep(file: string, digest: Digest): Promise<void> {
+    await makeFolder(this.#dir)
+    await onDisk(file, rename(file, `${this.#prefix(digest)}${randomUUID()}`))
   }
 
   /** Removes what is left of a blob that is in its place. @throws DrayError `IO` */

@@ -221,6 +221,18 @@ describe('an abort', () => {
     },
   )
 
+  it('ends the wait for a connection', async () => {
+    const controller = new AbortController()
+    const silent = createTcpServer(() => controller.abort())
+    await once(silent.listen(0, '127.0.0.1'), 'listening')
+    const { port } = silent.address() as AddressInfo
+    const transport = createTransport({ signal: controller.signal })
+    const asked = transport.send({ method: 'GET', url: new URL(`https://127.0.0.1:${port}/v2/`) })
+    await expect(asked).rejects.toMatchObject({ code: 'ABORTED' })
+    await transport.close()
+    silent.close()
+  })
+
   it('by the signal of the transport lets requests through that have one of their own', async () => {
     await using server = await start((_, response) => response.end('still here'), {
       signal: AbortSignal.abort(),
