@@ -58,11 +58,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'image-store.ts',
   ],
   transfer: ['oci', 'errors.ts', 'flow.ts', 'backoff.ts', 'work-group.ts', 'image-store.ts'],
-  diff: ['oci', 'tar', 'transfer', 'filesystem', 'errors.ts', 'flow.ts', 'work-group.ts', 'image-store.ts'],
+  diff: ['oci', 'tar', 'transfer', 'filesystem', 'flow.ts', 'work-group.ts', 'image-store.ts'],
   validate: ['oci', 'tar', 'transfer', 'errors.ts', 'flow.ts', 'work-group.ts', 'image-store.ts'],
   filesystem: ['tar', 'oci', 'transfer', 'errors.ts', 'flow.ts', 'image-store.ts'],
   credentials: ['files', 'oci', 'aws', 'errors.ts', 'credential.ts', 'web-service.ts'],
-  server: ['files', 'oci', 'layout', 'errors.ts', 'flow.ts', 'image-store.ts'],
+  bundle: ['oci', 'layout', 'transfer', 'errors.ts', 'work-group.ts', 'image-store.ts'],
+  server: ['files', 'oci', 'layout', 'bundle', 'errors.ts', 'flow.ts', 'image-store.ts'],
 }
 
 /** These wire the others, so they may import all but the command line. */
@@ -74,6 +75,7 @@ const onlyIn: readonly { readonly what: RegExp; readonly where: RegExp }[] = [
   { what: /^(?:yaml|smol-toml)$/, where: /^src\/config\// },
   { what: /^@napi-rs\/keyring$/, where: /^src\/keychain\// },
   { what: /^tar-stream$/, where: /^src\/tar\// },
+  { what: /^prom-client$/, where: /^src\/server\/metrics\.ts$/ },
   { what: /^(?:commander|chalk|ora)$/, where: /^src\/cli\// },
   { what: /^node:process$/, where: /^src\/cli\// },
 ]

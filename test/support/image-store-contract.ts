@@ -16,13 +16,15 @@ export interface ContractStore {
 export interface ContractOptions {
   /** False for a store that holds one image, which needs no tag. */
   readonly hasTags?: boolean | undefined
+  /** False for a store that has one image under a name, and so refuses an index of several. */
+  readonly takesIndexes?: boolean | undefined
 }
 
 /** What every store promises that can be read and written (src/image-store.ts). `makeStore` is called for each test. */
 export function imageStoreContract(
   name: string,
   makeStore: () => Promise<ContractStore>,
-  { hasTags = true }: ContractOptions = {},
+  { hasTags = true, takesIndexes = true }: ContractOptions = {},
 ): void {
   describe(`${name} as an image store`, () => {
     let made: ContractStore
@@ -34,7 +36,10 @@ export function imageStoreContract(
     afterEach(() => made.dispose())
 
     describeBlobs(() => store)
-    describeManifests(() => store, hasTags ? ['latest'] : [])
+    const tags = hasTags ? ['latest'] : []
+    describeManifests(() => store, tags)
+    if (takesIndexes) describeIndexes(() => store, tags)
+    else describeRefusedIndexes(() => store, tags)
     if (hasTags) describeTags(() => store)
   })
 }
@@ -139,21 +144,6 @@ function describeManifests(getStore: GetStore, tags: readonly string[]): void {
     },
   )
 
-  it('takes an index after its children', async () => {
-    const store = getStore()
-    const other = sampleImage('other')
-    const index = sampleIndex([image.manifest, other.manifest])
-    await putSample(store, image)
-    await putSample(store, other)
-    await store.putManifest(index, tags)
-    expect(await store.resolve(tags[0] ?? index.digest)).toEqual(descriptorOf(index))
-    expect((await store.getManifest(descriptorOf(index))).kind).toBe('index')
-    for (const child of [image, other]) {
-      const descriptor = await store.resolve(child.manifest.digest)
-      expect(await store.getManifest(descriptor)).toMatchObject({ digest: child.manifest.digest })
-    }
-  })
-
   it('keeps the media type of a Docker manifest', async () => {
     const store = getStore()
     const config = sampleBlob('{"os":"linux","architecture":"amd64"}', mediaTypes.dockerConfig)
@@ -180,6 +170,37 @@ function describeManifests(getStore: GetStore, tags: readonly string[]): void {
     expect(await store.find('latest')).toBeUndefined()
     expect(await store.hasBlob(image.layer.descriptor)).toBe(false)
     await expect(store.resolve('latest')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+}
+
+function describeIndexes(getStore: GetStore, tags: readonly string[]): void {
+  it('takes an index after its children', async () => {
+    const store = getStore()
+    const [image, other] = [sampleImage('one'), sampleImage('other')]
+    const index = sampleIndex([image.manifest, other.manifest])
+    await putSample(store, image)
+    await putSample(store, other)
+    await store.putManifest(index, tags)
+    expect(await store.resolve(tags[0] ?? index.digest)).toEqual(descriptorOf(index))
+    expect((await store.getManifest(descriptorOf(index))).kind).toBe('index')
+    for (const child of [image, other]) {
+      const descriptor = await store.resolve(child.manifest.digest)
+      expect(await store.getManifest(descriptor)).toMatchObject({ digest: child.manifest.digest })
+    }
+  })
+}
+
+function describeRefusedIndexes(getStore: GetStore, tags: readonly string[]): void {
+  it('refuses an index of several images, and gives it no tag', async () => {
+    const store = getStore()
+    const images = [sampleImage('one'), sampleImage('other')]
+    for (const image of images) await putSample(store, image)
+    const put = store.putManifest(sampleIndex(images.map(({ manifest }) => manifest)), tags)
+    await expect(put).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      hint: expect.stringContaining('platform'),
+    })
+    for (const tag of tags) expect(await store.find(tag)).toBeUndefined()
   })
 }
 

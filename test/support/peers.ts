@@ -15,6 +15,7 @@ export type Peer =
   | 'openssl'
   | 'oras'
   | 'pass'
+  | 'podman'
   | 'skopeo'
   | 'tinyproxy'
 

@@ -32,7 +32,12 @@ export function sampleBlob(
 export function sampleImage(name: string, extra: Record<string, unknown> = {}): SampleImage {
   const layer = sampleBlob(`layer of ${name}`, 'application/vnd.oci.image.layer.v1.tar')
   const config = sampleBlob(
-    JSON.stringify({ architecture: 'amd64', os: 'linux', author: name }),
+    JSON.stringify({
+      architecture: 'amd64',
+      os: 'linux',
+      author: name,
+      rootfs: { type: 'layers', diff_ids: [layer.descriptor.digest] },
+    }),
     mediaTypes.ociConfig,
   )
   const manifest = sampleManifest({
