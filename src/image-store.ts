@@ -53,6 +53,9 @@ export interface ImageSource {
    */
   getBlob(descriptor: Descriptor, range?: BlobRange): Promise<Chunks>
 
+  /** A blob's size by its digest alone; undefined when it is not there. A store that cannot tell does without. */
+  findBlob?(digest: Digest): Promise<Descriptor | undefined>
+
   /**
    * Told that what `getBlob` gave is not what the descriptor says. True when it came from a place that is not asked for this
    * blob any more, so that to read it again, from its first byte, may help.

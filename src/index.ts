@@ -1,5 +1,5 @@
 export { type Config, openConfig } from './config/config.ts'
-export { configSchema } from './config/schema.ts'
+export { configSchema } from './config/json-schema.ts'
 export type { RegistrySettings } from './config/settings.ts'
 export type { Credential, CredentialTarget, FindCredential } from './credential.ts'
 export type {
@@ -16,7 +16,21 @@ export {
   type StoredCredential,
 } from './credentials/credentials.ts'
 export type { CredentialPlace, KeptLogin, LoginStore } from './credentials/kept-logins.ts'
+export { type DiffOptions, diffImages, type ImageDiff } from './diff/diff-images.ts'
+export { type ImageFolder, openImageFolder } from './dir/image-folder.ts'
+export { type DockerArchive, openDockerArchive } from './docker-archive/docker-archive.ts'
+export {
+  type DockerArchiveDestination,
+  openDockerArchiveDestination,
+} from './docker-archive/docker-archive-destination.ts'
+export { openDaemonDestination } from './docker-daemon/daemon-destination.ts'
+export { DaemonImage } from './docker-daemon/daemon-image.ts'
+export { connectEngine, type Engine } from './docker-daemon/engine.ts'
 export { DrayError, type DrayErrorOptions, type ErrorCode, isDrayError } from './errors.ts'
+export { exportImage, exportLayer } from './filesystem/export-image.ts'
+export { type ImageLayers, layersOf, oneLayer, withDiffIds } from './filesystem/image-layers.ts'
+export { type FileRow, listFiles, listLayer } from './filesystem/list-files.ts'
+export { fileContent } from './filesystem/read-file.ts'
 export { type Chunks, type Flow, flow, pour, type Take } from './flow.ts'
 export type { HttpRequest, HttpResponse, Middleware, Send } from './http/message.ts'
 export { stack } from './http/message.ts'
@@ -35,6 +49,11 @@ export type {
   TagOrDigest,
 } from './image-store.ts'
 export { type Layout, type OpenLayoutOptions, openLayout } from './layout/layout.ts'
+export { type LayoutArchive, openLayoutArchive } from './layout/layout-archive.ts'
+export {
+  type LayoutArchiveDestination,
+  openLayoutArchiveDestination,
+} from './layout/layout-archive-destination.ts'
 export { type ImageConfig, parseConfig } from './oci/config.ts'
 export type { Descriptor } from './oci/descriptor.ts'
 export { type Digest, type DigestAlgorithm, digestOf, isDigest, parseDigest } from './oci/digest.ts'
@@ -76,4 +95,6 @@ export type { CopyResult } from './transfer/copy-result.ts'
 export type { OnTransferEvent, TransferEvent } from './transfer/events.ts'
 export { type FindImageOptions, type FoundImage, findImage } from './transfer/find-image.ts'
 export { type ReadBlobOptions, readBlob } from './transfer/read-blob.ts'
+export type { Finding } from './validate/finding.ts'
+export { type ValidateOptions, type Validation, validateImage } from './validate/validate-image.ts'
 export type { AskWebService, WebAnswer, WebRequest } from './web-service.ts'

@@ -232,7 +232,7 @@ export async function flagCredential(flags: EndFlags, context: CliContext): Prom
   if (identityToken !== undefined) return { kind: 'identity-token', token: identityToken }
   const password = passwordStdin ? await readPasswordFromStdin(context.stdin) : flags.password
   if (username === undefined && password === undefined) return undefined
-  if (username === undefined) throw new DrayError('USAGE', 'a password needs a name: give --username')
+  if (!username) throw new DrayError('USAGE', 'a password needs a name: give --username')
   if (password === undefined) {
     throw new DrayError('USAGE', '--username needs a password', { hint: 'pipe it in with --password-stdin' })
   }

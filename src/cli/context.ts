@@ -13,4 +13,6 @@ export interface CliContext {
   readonly stderr: NodeJS.WriteStream
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
+  /** Calls back at each SIGHUP, which then does not end the process, until what it returns is called. */
+  onHangup(listener: () => void): () => void
 }

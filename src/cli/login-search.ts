@@ -47,8 +47,11 @@ export function whyOf(step: SearchStep): string | undefined {
   return step.result === 'no entry' ? step.why : step.result === 'hit' ? step.entry.key : undefined
 }
 
-/** A file that was named must be there, as for the verbs that log in with it. */
-async function mustBeThere(file: string): Promise<void> {
+/**
+ * A file that was named must be there, as for the verbs that log in with it.
+ * @throws DrayError `IO`
+ */
+export async function mustBeThere(file: string): Promise<void> {
   const { access } = await import('node:fs/promises')
   const { onDisk } = await import('../files/io-error.ts')
   await onDisk(file, access(file), 'IO')

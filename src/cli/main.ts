@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events'
-import { homedir } from 'node:os'
 import { DrayError } from '../errors.ts'
 import type { CliContext } from './context.ts'
 import { exitCodeOf } from './exit-codes.ts'
+import { homeFolder } from './home-folder.ts'
 import { errorLines } from './report-error.ts'
 import { openStdout, tolerateClosedPipe } from './stdout.ts'
 
@@ -42,7 +42,7 @@ function processContext(): CliContext {
   let stderr: NodeJS.WriteStream | undefined
   return {
     env: process.env,
-    homeDir: process.env.HOME ?? homedir(),
+    homeDir: homeFolder(process.env.HOME),
     platform: process.platform,
     uid: process.getuid?.(),
     get stdin() {
@@ -54,6 +54,10 @@ function processContext(): CliContext {
       return stderr
     },
     signal: interruptSignal(),
+    onHangup(listener) {
+      process.on('SIGHUP', listener)
+      return () => process.off('SIGHUP', listener)
+    },
   }
 }
 
@@ -66,10 +70,12 @@ function interruptSignal(): AbortSignal {
   let interruptedAt = 0
   // Every request under way listens to it.
   setMaxListeners(0, controller.signal)
-  const interrupt = () => {
+  const interrupt = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) {
       if (performance.now() - interruptedAt < echoMs) return
-      process.exit(130)
+      // By the signal itself: an exit would wait for what the system is still reading, as of a pipe that nobody writes to.
+      process.off(signal, interrupt)
+      process.kill(process.pid, signal)
     }
     interruptedAt = performance.now()
     controller.abort(new DrayError('ABORTED', 'interrupted'))

@@ -30,6 +30,18 @@ const verbs: readonly Verb[] = [
     load: () => import('./commands/copy.ts'),
   },
   {
+    name: 'pull',
+    group: images,
+    summary: 'pull images into a folder or an archive',
+    load: () => import('./commands/pull.ts'),
+  },
+  {
+    name: 'push',
+    group: images,
+    summary: 'push the images of a folder or an archive',
+    load: () => import('./commands/push.ts'),
+  },
+  {
     name: 'inspect',
     group: images,
     summary: 'show what an image is: platforms, configuration, layers',
@@ -60,6 +72,36 @@ const verbs: readonly Verb[] = [
     load: () => import('./commands/blob.ts'),
   },
   {
+    name: 'validate',
+    group: images,
+    summary: 'check an image to the last byte: digests, sizes, media types, layers',
+    load: () => import('./commands/validate.ts'),
+  },
+  {
+    name: 'export',
+    group: images,
+    summary: "write an image's filesystem, or one layer, as a tar archive",
+    load: () => import('./commands/export.ts'),
+  },
+  {
+    name: 'cat',
+    group: images,
+    summary: 'print a file of an image',
+    load: () => import('./commands/cat.ts'),
+  },
+  {
+    name: 'ls-files',
+    group: images,
+    summary: 'list the files of an image, or of one layer',
+    load: () => import('./commands/ls-files.ts'),
+  },
+  {
+    name: 'diff',
+    group: images,
+    summary: 'compare two images: platforms, configuration, layers, files',
+    load: () => import('./commands/diff.ts'),
+  },
+  {
     name: 'tag',
     group: images,
     summary: 'give an image more tags, without moving its content',
@@ -75,7 +117,7 @@ const verbs: readonly Verb[] = [
   {
     name: 'ls',
     group: registries,
-    summary: 'list the tags of a repository',
+    summary: 'list the tags of a repository, or the images in a folder or archive',
     load: () => import('./commands/ls.ts'),
   },
   {
@@ -153,7 +195,9 @@ export async function createProgram(args: readonly string[], options: ProgramOpt
   for (const verb of verbs) {
     const command = addCommand(program, verb)
     takeOver(command, options)
-    if (verb === named) (await verb.load()).define(command, options.context)
+    if (verb !== named) continue
+    ;(await verb.load()).define(command, options.context)
+    for (const part of command.commands) takeOver(part, options)
   }
   return program
 }
@@ -172,7 +216,6 @@ function addCommand(program: Command, { name, alias, group, summary }: Verb): Co
 
 /** Neither prints nor ends the process by itself: the exit code and how an error looks are main's. */
 function takeOver(command: Command, { onHelp }: ProgramOptions): void {
-  const help = command.parent === null ? 'dray --help' : `dray ${command.name()} --help`
   command
     .configureOutput({ writeOut: onHelp, writeErr: () => undefined, getOutHelpWidth: () => 100 })
     .exitOverride(error => {
@@ -185,6 +228,11 @@ function takeOver(command: Command, { onHelp }: ProgramOptions): void {
         .replace(/^error: /, '')
         .replace(/^(unknown option '[^=']*)=.*'/s, "$1'")
         .replaceAll('\n', ' ')
-      throw new DrayError('USAGE', message, { hint: `${help} shows what it takes` })
+      throw new DrayError('USAGE', message, { hint: `${callOf(command)} --help shows what it takes` })
     })
+}
+
+/** `dray auth show` */
+function callOf(command: Command): string {
+  return command.parent === null ? command.name() : `${callOf(command.parent)} ${command.name()}`
 }

@@ -29,7 +29,7 @@ export async function readTlsFiles(wishes: TlsWishes): Promise<TlsSettings> {
   }
   const client = clientFiles(wishes)
   return {
-    ca: await Promise.all(caFiles(wishes).map(({ file }) => readPem(file, { mayBeEmpty: true }))),
+    ca: await Promise.all(caFiles(wishes).map(({ file }) => readAuthorities(file))),
     cert: client?.certFile === undefined ? undefined : await readPem(client.certFile),
     key: client?.keyFile === undefined ? undefined : await readPem(client.keyFile),
     insecure: flags.insecure ?? settings.insecure?.value,
@@ -43,7 +43,7 @@ export interface NamedFile {
   readonly origin: string
 }
 
-/** The files with CAs, in the order in which `readTlsFiles` has what they hold. */
+/** The files with CAs, each once, in the order in which `readTlsFiles` has what they hold. */
 export function caFiles({ flags, settings, certificates, env }: TlsWishes): NamedFile[] {
   const own = flags.caFile === undefined ? settings.caFile : { value: flags.caFile, origin: '--ca-file' }
   const files = [
@@ -55,7 +55,9 @@ export function caFiles({ flags, settings, certificates, env }: TlsWishes): Name
   if (files.some(({ file }) => file !== undefined)) {
     files.push({ file: env.NODE_EXTRA_CA_CERTS, origin: 'NODE_EXTRA_CA_CERTS' })
   }
-  return files.flatMap(({ file, origin = '' }) => (file ? [{ file, origin }] : []))
+  const named = files.flatMap(({ file, origin = '' }) => (file ? [{ file, origin }] : []))
+  // Variables often name the same file, and to read all the CAs of a system once more takes as long as a handshake.
+  return named.filter(({ file }, at) => named.findIndex(other => other.file === file) === at)
 }
 
 /** The client certificate's files, of the strongest place that has one. */
@@ -74,10 +76,21 @@ interface ClientFiles extends Pick<NamedFile, 'origin'> {
   readonly keyFile?: string | undefined
 }
 
-/** A file that is named must be there: `NOT_FOUND` is for images. Of CAs there may be none, as in `/dev/null`. */
-async function readPem(file: string, { mayBeEmpty = false } = {}): Promise<string> {
-  const { readBounded } = await import('../files/read-bounded.ts')
-  const text = (await readBounded(file, maxPemBytes, 'IO')).toString('utf8')
-  if (text.includes('-----BEGIN ') || (mayBeEmpty && text.trim() === '')) return text
+/** There may be none, as in `/dev/null`. Node passes over all that is no certificate, without a word. */
+async function readAuthorities(file: string): Promise<string> {
+  const text = await readText(file)
+  if (/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(text) || text.trim() === '') return text
+  throw new DrayError('USAGE', `${file} holds no certificate in PEM form`)
+}
+
+async function readPem(file: string): Promise<string> {
+  const text = await readText(file)
+  if (text.includes('-----BEGIN ')) return text
   throw new DrayError('USAGE', `${file} is not in PEM form`)
+}
+
+/** A file that is named must be there: `NOT_FOUND` is for images. */
+async function readText(file: string): Promise<string> {
+  const { readBounded } = await import('../files/read-bounded.ts')
+  return (await readBounded(file, maxPemBytes, 'IO')).toString('utf8')
 }

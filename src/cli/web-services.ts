@@ -43,7 +43,7 @@ async function openService(host: string, options: WebServicesOptions): Promise<A
   const settings = await options.settings(host)
   const transport = createTransport({
     tls: await readTlsFiles({ flags: {}, settings, certificates: undefined, env }),
-    proxy: isLinkLocal(host) ? undefined : proxySettings(env),
+    proxy: proxySettings(env),
     timeoutMs: flags.timeout,
     connectTimeoutMs: flags.timeout,
     signal,
@@ -52,9 +52,4 @@ async function openService(host: string, options: WebServicesOptions): Promise<A
   const policy = { ...defaultRetryPolicy, retries: flags.retries ?? defaultRetryPolicy.retries }
   const patient = retry({ policy, clock: systemClock, onEvent })
   return webService(stack(transport.send, patient, ...(onTrace === undefined ? [] : [trace(onTrace)])))
-}
-
-/** What answers there (the agent of a container's host) answers this machine alone, and a proxy would ask its own. */
-function isLinkLocal(host: string): boolean {
-  return /^169\.254\.|^\[fd00:ec2:/.test(host)
 }

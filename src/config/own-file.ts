@@ -1,8 +1,9 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { DrayError, quote } from '../errors.ts'
+import { quote } from '../errors.ts'
 import { ifThere, onDisk } from '../files/io-error.ts'
 import { readBounded } from '../files/read-bounded.ts'
 import { type ConfigContext, maxConfigBytes } from './context.ts'
+import { type PathBase, parseDocument, resolvePath } from './document.ts'
 import type { RegistryEntry } from './schema.ts'
 import { parseScope, type Scope } from './scope.ts'
 
@@ -26,8 +27,9 @@ export async function readOwnConfig(context: ConfigContext): Promise<readonly Ow
   const text = (await ifThere(reading))?.toString('utf8')
   if (text !== undefined) context.onRead?.(file)
   if (text === undefined || text.trim() === '') return []
-  const registries = await parseDocument(text, file)
-  const entries = Object.entries(registries).map(([key, entry]) => ({
+  const { documentSchema } = await import('./schema.ts')
+  const { registries } = await parseDocument(text, file, documentSchema)
+  const entries = Object.entries(registries ?? {}).map(([key, entry]) => ({
     ...withPaths(entry ?? {}, { folder: dirname(resolve(file)), homeDir: context.homeDir }),
     scope: parseScope(key),
     key,
@@ -47,27 +49,9 @@ export function ownConfigFile({ env, homeDir, platform }: ConfigContext): string
   return join(given !== undefined && isAbsolute(given) ? given : usual, 'dray', 'config.yaml')
 }
 
-async function parseDocument(text: string, file: string): Promise<Record<string, RegistryEntry | null>> {
-  const { parseYaml } = await import('./yaml.ts')
-  const { documentSchema } = await import('./schema.ts')
-  const { value, lineOf } = await parseYaml(text, file)
-  const result = documentSchema.safeParse(value ?? {})
-  if (result.success) return result.data.registries ?? {}
-  const { firstFault, formatPath } = await import('./faults.ts')
-  const { path, what } = firstFault(result.error)
-  const name = path.length === 0 ? '' : `${formatPath(path)}: `
-  throw new DrayError('USAGE', `${file}, line ${lineOf(path)}: ${name}${what}`)
-}
-
-function withPaths(
-  entry: RegistryEntry,
-  where: { readonly folder: string; readonly homeDir: string },
-): RegistryEntry {
+function withPaths(entry: RegistryEntry, base: PathBase): RegistryEntry {
   const { caFile, certFile, keyFile, passwordFile } = entry
-  const absolute = (path: string | undefined) => {
-    if (path === undefined) return undefined
-    return /^~[/\\]/.test(path) ? join(where.homeDir, path.slice(2)) : resolve(where.folder, path)
-  }
+  const absolute = (path: string | undefined) => path && resolvePath(path, base)
   return {
     ...entry,
     caFile: absolute(caFile),

@@ -53,7 +53,7 @@ async function dropIns(folder: string): Promise<string[]> {
  * A line that begins a table or a list of registries. A file without one says nothing of interest, as those that
  * distributions come with: they are lists of short names, which need not cost the loading of a parser.
  */
-const ofInterest = /^[\s[]*(["']?)registr(?:y|ies)\1\s*(?:[\].]|=\s*[^\s"'])/m
+const ofInterest = /^[ \t[]*(["']?)registr(?:y|ies)\1\s*(?:[\].]|=\s*[^\s"'])/m
 
 async function readFile(
   file: string,

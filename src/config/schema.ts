@@ -1,21 +1,10 @@
 import * as z from 'zod/mini'
-import { DrayError, isDrayError, quote } from '../errors.ts'
+import { DrayError, quote } from '../errors.ts'
 import { parseRepository } from '../oci/reference.ts'
 import { parsePlace } from './place.ts'
+import { readable } from './readable.ts'
 import { parseScope } from './scope.ts'
 import { providers } from './settings.ts'
-
-/** Texts that `read` can read. */
-function readable(read: (text: string) => unknown) {
-  return z.string().check(payload => {
-    try {
-      read(payload.value)
-    } catch (error) {
-      if (!isDrayError(error)) throw error
-      payload.issues.push({ code: 'custom', message: error.message, input: payload.value })
-    }
-  })
-}
 
 const text = z.string().check(z.minLength(1))
 const place = readable(parsePlace)
@@ -97,11 +86,6 @@ export const documentSchema = z.strictObject({
 
 /** What stands under one key of `registries`. */
 export type RegistryEntry = Readonly<z.infer<typeof registry>>
-
-/** The JSON Schema of the configuration file, for editors. */
-export function configSchema(): object {
-  return { title: 'configuration of dray', ...z.toJSONSchema(documentSchema, { io: 'input' }) }
-}
 
 /** A name without a dot or a port is never a registry in a reference, so what stands under it would never be used. */
 function readKey(key: string): void {

@@ -119,8 +119,13 @@ function helperFault({ program, action }: HelperCall, output: HelperOutput, secr
   // Helpers print their errors on stdout.
   const text = output.stdout.trim() || output.stderr.trim()
   return new DrayError('IO', `${program.name} ${action} failed${whatItSaid(text, secret)}`, {
-    hint: `run "${program.name} list" to see whether the helper works`,
+    hint: whatItAdvises(text, secret) ?? `run "${program.name} list" to see whether the helper works`,
   })
+}
+
+/** What `docker-credential-dray` says below its error. */
+function whatItAdvises(text: string, secret?: string): string | undefined {
+  return mayHoldSecret(text, secret) ? undefined : /^hint: (\S.{0,300})$/m.exec(text)?.[1]
 }
 
 function whatItSaid(text: string, secret?: string): string {

@@ -163,8 +163,9 @@ async function storeInKeychainOrFile(
   } catch (error) {
     if (!isDrayError(error) || error.code === 'ABORTED') throw error
     const kept = await storeInFile(target, credential, keepers)
-    // Who waited wants to know what for.
-    const warnings = error.code === 'TIMEOUT' ? [error.message] : []
+    // Who waited, or has a keychain that is only locked, wants to know why it is not used.
+    const isThere = error.code === 'TIMEOUT' || error.message.includes('keychain is locked')
+    const warnings = isThere ? [error.message] : []
     return { ...kept, warnings, keychainFault: error }
   }
   return rely(keychain, { target, credential }, context)

@@ -128,6 +128,11 @@ export class ImageFolder implements ImageSource, ImageDestination {
     return range === undefined ? verified(content, descriptor, `${this.name}: blob ${digest}`) : content
   }
 
+  async findBlob(digest: Digest): Promise<Descriptor | undefined> {
+    const size = await this.#files.size(blobName(digest))
+    return size === undefined ? undefined : { mediaType: 'application/octet-stream', digest, size }
+  }
+
   /** The image itself only: a manifest that is listed in an index is here for that index alone. */
   async find(reference: TagOrDigest): Promise<Descriptor | undefined> {
     if (!isDigest(reference)) return undefined
@@ -136,7 +141,7 @@ export class ImageFolder implements ImageSource, ImageDestination {
   }
 
   async hasBlob({ digest, size }: Descriptor): Promise<boolean> {
-    return (await this.#files.size(blobName(digest))) === size
+    return (await this.findBlob(digest))?.size === size
   }
 
   async putBlob(

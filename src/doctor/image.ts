@@ -22,13 +22,12 @@ export async function knownImage(repository: Repository, reference?: string): Pr
     if (!isDrayError(error, 'NOT_FOUND')) throw error
     const tags = await someTags(repository)
     const [tag] = tags
-    if (tag === undefined) throw error
-    if (reference === undefined) return { reference: tag, descriptor: await repository.resolve(tag) }
-    throw new DrayError('NOT_FOUND', error.message, {
-      hint: `the repository has other tags: ${tags.join(', ')}`,
-      cause: error,
-      status: error.status,
-    })
+    if (tag !== undefined && reference === undefined) {
+      return { reference: tag, descriptor: await repository.resolve(tag) }
+    }
+    const others = `the repository has other tags: ${tags.join(', ')}`
+    const hint = tag === undefined ? 'is the name right? no tags of this repository are to be seen' : others
+    throw new DrayError('NOT_FOUND', error.message, { hint, cause: error, status: error.status })
   }
 }
 

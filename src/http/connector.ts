@@ -5,7 +5,7 @@ import { aborted, networkError, proxyError } from './network-error.ts'
 import type { HttpProxy } from './proxy.ts'
 import type { TlsOptions } from './tls.ts'
 import { CertificateFault } from './tls-fault.ts'
-import { onSocket, type Waiting } from './waiting.ts'
+import { onSocket, steadyNow, type Waiting } from './waiting.ts'
 
 export interface ConnectorOptions {
   /** Bounds all up to a connection that can be used, in milliseconds: TCP, what a proxy says, and TLS. */
@@ -41,7 +41,7 @@ export function createConnector(options: ConnectorOptions): Connect {
     const { url, onread, onSocket } = wanted
     const { tls } = options
     const signal = wanted.signal ?? options.signal
-    const waiting = { endsAt: performance.now() + options.connectTimeoutMs, signal }
+    const waiting = { endsAt: steadyNow() + options.connectTimeoutMs, signal }
     try {
       const proxy = await options.proxyFor?.(url)
       if (url.protocol === 'http:') {

@@ -8,7 +8,7 @@ import { type HttpProxy, type ProxySettings, proxyFor } from './proxy.ts'
 import { type TlsOptions, type TlsSettings, tlsOptions } from './tls.ts'
 import { CertificateFault } from './tls-fault.ts'
 import { digTunnel } from './tunnel.ts'
-import type { Waiting } from './waiting.ts'
+import { steadyNow, type Waiting } from './waiting.ts'
 import { WireFault } from './wire/wire-fault.ts'
 
 export interface ProbeOptions {
@@ -94,7 +94,7 @@ function resolve({ end, ...way }: Way): Promise<ConnectionProbe['dns']> {
   return step({ end, ...way }, async (waiting, note) => {
     const { lookup } = await import('node:dns/promises')
     const host = end.hostname.replace(/^\[(.*)\]$/, '$1')
-    const late = AbortSignal.timeout(Math.ceil(waiting.endsAt - performance.now()))
+    const late = AbortSignal.timeout(Math.ceil(waiting.endsAt - steadyNow()))
     const signal = waiting.signal === undefined ? late : AbortSignal.any([late, waiting.signal])
     // The system's own resolver, as connections use it; it cannot be stopped, but it need not be waited for.
     const found = await untilAborted(
@@ -164,8 +164,8 @@ async function step<Found>(
   run: (waiting: Waiting, note: (found: Found) => void) => Promise<void>,
 ): Promise<ProbeStep<Found>> {
   const { signal, timeoutMs = defaultTimeoutMs } = options
-  const startedAt = performance.now()
-  const ms = () => Math.round(performance.now() - startedAt)
+  const startedAt = steadyNow()
+  const ms = () => Math.round(steadyNow() - startedAt)
   let found: Found | undefined
   const note = (what: Found) => {
     found = what

@@ -22,20 +22,24 @@ export interface HttpProxy {
 }
 
 /**
- * The proxy for a URL: the one of its scheme, except for loopback and for what `NO_PROXY` names. There is none for all
- * schemes: `ALL_PROXY` is curl's, and docker does not know it.
+ * The proxy for a URL: the one of its scheme, except for this machine's own addresses and for what `NO_PROXY` names. There
+ * is none for all schemes: `ALL_PROXY` is curl's, and docker does not know it.
  *
  * @throws DrayError `USAGE` for a proxy or a `NO_PROXY` that makes no sense
  */
 export function proxyFor(url: URL, { http, https, no = '' }: ProxySettings): HttpProxy | undefined {
   const isTls = url.protocol === 'https:'
   const text = (isTls ? https : http)?.trim()
-  if (!text || isLoopback(url.hostname) || isExcepted(url, no)) return undefined
+  if (!text || isOfThisMachine(url) || isExcepted(url, no)) return undefined
   return parseProxy(text, isTls ? 'HTTPS_PROXY' : 'HTTP_PROXY')
 }
 
-function isLoopback(host: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host)
+/**
+ * Loopback, and the link-local addresses where a cloud answers each machine for itself (RFC 3927; `fd00:ec2::/32` at AWS):
+ * a proxy would ask its own, and see what proves who asks.
+ */
+export function isOfThisMachine({ hostname }: URL): boolean {
+  return /^(?:localhost|(?:127\.\d+|169\.254)(?:\.\d+){2}|\[::1\]|\[fd00:ec2:[\da-f:]*\])$/.test(hostname)
 }
 
 /** Like curl and Go, takes a proxy without a scheme for one of http. */

@@ -99,7 +99,10 @@ function explainCertificate({ code, host, chain }: CertificateFault): TlsExplana
     }
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return { why: `its certificate is for another name: ${namesOf(chain[0])}, not ${quote(host)}` }
+    return {
+      why: `its certificate is for another name: ${namesOf(chain[0])}, not ${quote(host)}`,
+      hint: 'use a name that it is for, or --insecure to skip the check',
+    }
   }
   // Of several certificates the one that ends first, or begins last, is at fault.
   if (code === 'CERT_HAS_EXPIRED') {

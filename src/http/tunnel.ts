@@ -87,7 +87,7 @@ function refusal(status: number, proxy: HttpProxy, url: URL): DrayError {
   const isSlow = status === 504
   const message = `cannot reach ${url.host}: ${proxyName(proxy)} does not connect to it, and answers ${status}`
   const hint =
-    status === 403 ? 'the proxy may not allow this host or port' : 'is the name right, as the proxy knows it?'
+    status === 403 ? 'the proxy may not allow this host or port' : 'the name must be one that the proxy knows'
   return new NetworkError(isSlow ? 'timeout' : 'unreachable', message, {
     hint: `${hint}; what needs no proxy belongs in NO_PROXY`,
   })

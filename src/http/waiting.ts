@@ -3,9 +3,14 @@ import { WireFault } from './wire/wire-fault.ts'
 
 /** How long something may take. */
 export interface Waiting {
-  /** On the clock of `performance.now()`, in milliseconds. */
+  /** On the clock of `steadyNow`, in milliseconds. */
   readonly endsAt: number
   readonly signal?: AbortSignal | undefined
+}
+
+/** A clock that nobody sets, in milliseconds. `performance` has one too, but is loaded only when it is first used. */
+export function steadyNow(): number {
+  return process.uptime() * 1000
 }
 
 /** How a wait ends; only the first call counts. */
@@ -30,7 +35,7 @@ export async function onSocket<Value>(
   try {
     return await new Promise<Value>((resolve, reject) => {
       const late = () => reject(new WireFault('CONNECT_TIMEOUT'))
-      const timer = setTimeout(late, Math.max(0, endsAt - performance.now()))
+      const timer = setTimeout(late, Math.max(0, endsAt - steadyNow()))
       const abort = () => reject(signal?.reason)
       const close = () => reject(new WireFault('CONNECTION_CLOSED'))
       const unlisten = listen({ resolve, reject })

@@ -53,7 +53,7 @@ export class BlobStore implements BlobFiles {
   }
 
   /** The file is opened when its bytes begin to flow. */
-  read(digest: Digest, { start, end, signal }: ByteRange = {}): Chunks {
+  read(digest: Digest, { start, end, signal, pieceBytes }: ByteRange = {}): Chunks {
     const path = this.#path(digest)
     return flow(async take => {
       await using file = await onDisk(path, open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)))
@@ -61,7 +61,7 @@ export class BlobStore implements BlobFiles {
         throwIfAborted(signal)
         return take(piece)
       }
-      await pourFile(file, takeOne, { path, start, end })
+      await pourFile(file, takeOne, { path, start, end, pieceBytes })
     })
   }
 

@@ -1,9 +1,12 @@
 import * as z from 'zod/mini'
-import { DrayError, quote } from '../errors.ts'
+import { DrayError, isDrayError, quote } from '../errors.ts'
 import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts'
-import { tagFault } from '../oci/reference.ts'
+import { formatReference, parseReference, tagFault } from '../oci/reference.ts'
 
 const refNameKey = 'org.opencontainers.image.ref.name'
+
+/** containerd's annotation for an image's name in full, by which docker, nerdctl and ctr know an image of a layout. */
+const imageNameKey = 'io.containerd.image.name'
 
 /**
  * A descriptor in index.json, checked no further than is needed to keep it: an entry with a digest algorithm or field
@@ -48,12 +51,23 @@ const refNameComponent = '[A-Za-z0-9]+(?:(?:--?|[._:@+])[A-Za-z0-9]+)*'
 const refNamePattern = new RegExp(`^${refNameComponent}(?:/${refNameComponent})*$`)
 
 /**
- * Takes what image-spec v1.1, annotations.md, allows in a ref.name, and the tags that it leaves out (`_x`, `1.`).
+ * Takes what image-spec v1.1, annotations.md, allows in a ref.name, and what it leaves out: tags such as `_x` and `1.`, and
+ * references in full (`docker.io/a/b__c:1`).
  * @throws DrayError `INVALID_REFERENCE`
  */
 export function checkRefName(tag: string): void {
-  const fault = refNamePattern.test(tag) ? undefined : tagFault(tag)
+  const fault = refNamePattern.test(tag) || isFullName(tag) ? undefined : tagFault(tag)
   if (fault !== undefined) throw new DrayError('INVALID_REFERENCE', `invalid tag "${tag}": ${fault}`)
+}
+
+/** True for a reference in full: `docker.io/library/alpine:3.20`. */
+function isFullName(name: string): boolean {
+  try {
+    return formatReference(parseReference(name)) === name
+  } catch (error) {
+    if (isDrayError(error, 'INVALID_REFERENCE')) return false
+    throw error
+  }
 }
 
 /** The entries with a manifest listed under each of the tags, or without a tag where there are none. */
@@ -89,12 +103,13 @@ export function removeTag(
 function addTag(entries: readonly IndexEntry[], descriptor: Descriptor, tag: string): IndexEntry[] {
   const untagged = entries.find(entry => entry.digest === descriptor.digest && refNameOf(entry) === undefined)
   const { annotations, ...entry } = untagged ?? { ...descriptor, annotations: undefined }
-  const tagged = { ...entry, annotations: { ...annotations, [refNameKey]: tag } }
+  const names = isFullName(tag) ? { [imageNameKey]: tag, [refNameKey]: tag } : { [refNameKey]: tag }
+  const tagged = { ...entry, annotations: { ...annotations, ...names } }
   return [...entries.filter(other => other !== untagged), tagged]
 }
 
 function withoutRefName(entry: IndexEntry): IndexEntry {
   const { annotations, ...rest } = entry
-  const { [refNameKey]: _, ...others } = annotations ?? {}
+  const { [refNameKey]: _, [imageNameKey]: __, ...others } = annotations ?? {}
   return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others }
 }

@@ -6,33 +6,38 @@ import { replaceFile } from '../files/replace-file.ts'
 import { formatIndex, type IndexDocument, maxIndexBytes, parseIndex } from './index-document.ts'
 import type { IndexEntry } from './index-entries.ts'
 import type { KeyedLock } from './keyed-lock.ts'
+import type { LayoutCache } from './layout-cache.ts'
 
 /** index.json of a layout in a folder. What it holds beside `manifests` is kept. */
 export class IndexFile {
   readonly path: string
   readonly #locks: KeyedLock
+  readonly #cache: LayoutCache | undefined
 
-  constructor(dir: string, locks: KeyedLock) {
+  constructor(dir: string, locks: KeyedLock, cache?: LayoutCache) {
     this.path = join(dir, 'index.json')
     this.#locks = locks
+    this.#cache = cache
   }
 
   /** @throws DrayError `INTEGRITY` when it is missing, too large or malformed, `IO` */
   async read(): Promise<IndexDocument> {
-    return parseIndex(await this.#readBytes(), this.path)
+    return (await this.#cache?.readIndex(this.path)) ?? this.#readAnew()
   }
 
   /**
    * Reads, changes and replaces the file, one change at a time: changes by several processes that use this too happen
-   * one after the other, so none is lost.
+   * one after the other, so none is lost. What is done `afterwards` happens before the next change, too.
    * @throws DrayError `INTEGRITY`, `IO`, or `TIMEOUT` when another process keeps the file's lock
    */
   async update(
     change: (entries: readonly IndexEntry[]) => IndexEntry[] | Promise<IndexEntry[]>,
+    afterwards?: () => Promise<void>,
   ): Promise<void> {
     await this.#alone(async () => {
-      const document = await this.read()
+      const document = await this.#readAnew()
       await this.#write({ ...document, manifests: await change(document.manifests ?? []) })
+      await afterwards?.()
     })
   }
 
@@ -46,6 +51,10 @@ export class IndexFile {
   /** In this process by waiting for one's turn, which costs less than asking for the file's lock again and again. */
   #alone(work: () => Promise<void>): Promise<void> {
     return this.#locks.run(this.path, () => withFileLock(this.path, work))
+  }
+
+  async #readAnew(): Promise<IndexDocument> {
+    return parseIndex(await this.#readBytes(), this.path)
   }
 
   #readBytes(): Promise<Buffer | undefined> {

@@ -1,6 +1,6 @@
 import type { Chunks } from '../flow.ts'
 import { openArchive } from '../tar/open-archive.ts'
-import type { TarFile } from '../tar/tar-file.ts'
+import { TarFile } from '../tar/tar-file.ts'
 import { ArchiveFiles } from './archive-files.ts'
 import { LayoutReader } from './layout-reader.ts'
 
@@ -16,16 +16,20 @@ export interface OpenLayoutArchiveOptions {
 
 /**
  * Opens an archive that holds an OCI image layout (image-spec v1.1, image-layout.md): a file, or a stream as it comes from
- * stdin; tar, tar.gz or tar.zst. A tar that is a file is read where it lies, and only its headers until a blob is asked for.
+ * stdin; tar, tar.gz or tar.zst; or one that is open already. A tar that is a file is read where it lies, and only its
+ * headers until a blob is asked for.
  * @throws DrayError `NOT_FOUND` also where the archive holds something else; `UNSUPPORTED` for another layout version, and
  * for zstd where this Node.js has none; `INTEGRITY`, `ABORTED`, `IO`
  */
 export async function openLayoutArchive(
-  source: string | Chunks,
+  source: string | Chunks | TarFile,
   { tmpDir, name, signal }: OpenLayoutArchiveOptions,
 ): Promise<LayoutArchive> {
-  const path = typeof source === 'string' ? source : (name ?? '-')
-  const tar = await openArchive(source, { temporaryFolder: tmpDir, name: path, signal })
+  const path = typeof source === 'string' ? source : source instanceof TarFile ? source.name : (name ?? '-')
+  const tar =
+    source instanceof TarFile
+      ? source
+      : await openArchive(source, { temporaryFolder: tmpDir, name: path, signal })
   try {
     return new LayoutArchive(`oci-archive:${path}`, tar, await ArchiveFiles.open(tar))
   } catch (error) {

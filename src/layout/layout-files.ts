@@ -2,11 +2,13 @@ import type { Chunks } from '../flow.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { IndexDocument } from './index-document.ts'
 
-/** The first and last byte to read, both inclusive; the whole blob where left out. */
+/** The first and last byte to read, both inclusive; the whole blob where left out. And how it is read. */
 export interface ByteRange {
   readonly start?: number | undefined
   readonly end?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** The largest piece that suits who asks; a file is read in such pieces, an archive as it can be. */
+  readonly pieceBytes?: number | undefined
 }
 
 /** The blobs of a layout, whatever they lie in (image-spec v1.1, image-layout.md#blobs). */

@@ -3,6 +3,7 @@ import { BlobStore } from './blob-store.ts'
 import { emptyIndex, type IndexDocument } from './index-document.ts'
 import { IndexFile } from './index-file.ts'
 import { KeyedLock } from './keyed-lock.ts'
+import type { LayoutCache } from './layout-cache.ts'
 import { writeLayoutFile } from './layout-file.ts'
 import type { LayoutFiles } from './layout-files.ts'
 import type { PartialFolder } from './partial-folder.ts'
@@ -14,6 +15,7 @@ export interface LayoutFolderOptions {
   readonly isThere: boolean
   /** Shared by all who write to the same folder in this process. */
   readonly locks?: KeyedLock | undefined
+  readonly cache?: LayoutCache | undefined
   /** Where parts of large blobs are kept; `.partial` in the folder when absent. */
   readonly partials?: PartialFolder | undefined
   /** What a new layout's index.json begins with; an empty list when absent. */
@@ -34,7 +36,7 @@ export class LayoutFolder implements LayoutFiles {
   constructor(dir: string, options: LayoutFolderOptions) {
     this.dir = dir
     this.blobs = new BlobStore(dir, options.name, options.partials)
-    this.indexFile = new IndexFile(dir, options.locks ?? new KeyedLock())
+    this.indexFile = new IndexFile(dir, options.locks ?? new KeyedLock(), options.cache)
     this.#firstIndex = options.firstIndex ?? emptyIndex
     this.#mode = options.mode
     this.#isThere = options.isThere

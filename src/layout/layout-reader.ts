@@ -5,6 +5,7 @@ import { verified } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
 import type { Manifest } from '../oci/manifest.ts'
+import type { IndexDocument } from './index-document.ts'
 import { descriptorOfEntry, type IndexEntry, refNameOf } from './index-entries.ts'
 import type { LayoutFiles } from './layout-files.ts'
 import { describeManifest, type ManifestBlob, readManifest } from './manifest-blob.ts'
@@ -54,6 +55,11 @@ export class LayoutReader implements ImageSource {
     return verified(blobs.read(digest), descriptor, `${this.name}: blob ${digest}`)
   }
 
+  /** What index.json holds; of a layout that is opened with a cache the same object as long as the file stays the same. */
+  index(): Promise<IndexDocument> {
+    return this.#files.index()
+  }
+
   /** The tags, in order of their characters. */
   async listTags(): Promise<string[]> {
     const tags = (await this.#entries()).map(refNameOf).filter(tag => tag !== undefined)
@@ -68,11 +74,13 @@ export class LayoutReader implements ImageSource {
 
   /** The manifests that index.json lists, each once. */
   async listManifests(): Promise<Descriptor[]> {
-    const listed = new Map<Digest, Descriptor>()
-    for (const entry of await this.#entries()) {
-      if (isDigest(entry.digest)) listed.set(entry.digest, descriptorOfEntry(entry, this.#files.indexPath))
-    }
-    return [...listed.values()]
+    return [...new Map((await this.listEntries()).map(entry => [entry.digest, entry])).values()]
+  }
+
+  /** The entries of index.json, in its order and with their annotations; those with an unknown digest algorithm left out. */
+  async listEntries(): Promise<Descriptor[]> {
+    const known = (await this.#entries()).filter(({ digest }) => isDigest(digest))
+    return known.map(entry => descriptorOfEntry(entry, this.#files.indexPath))
   }
 
   /**
@@ -89,7 +97,7 @@ export class LayoutReader implements ImageSource {
   }
 
   async #entries(): Promise<readonly IndexEntry[]> {
-    return (await this.#files.index()).manifests ?? []
+    return (await this.index()).manifests ?? []
   }
 
   async #describe(entry: IndexEntry): Promise<Descriptor> {

@@ -22,6 +22,7 @@ import {
   removeTag,
 } from './index-entries.ts'
 import type { KeyedLock } from './keyed-lock.ts'
+import type { LayoutCache } from './layout-cache.ts'
 import { isLayout } from './layout-file.ts'
 import type { LayoutFiles } from './layout-files.ts'
 import { LayoutFolder } from './layout-folder.ts'
@@ -35,6 +36,8 @@ export interface OpenLayoutOptions {
   readonly keepUntagged?: boolean | undefined
   /** Shared by all who write to the same folder in this process; without it the layout is taken to be the only one. */
   readonly locks?: KeyedLock | undefined
+  /** Remembers what the layout's small files say; for those who open it again and again. */
+  readonly cache?: LayoutCache | undefined
 }
 
 /**
@@ -42,10 +45,11 @@ export interface OpenLayoutOptions {
  * @throws DrayError `NOT_FOUND` without `create`, `UNSUPPORTED` for another layout version, `INTEGRITY`, `IO`
  */
 export async function openLayout(dir: string, options: OpenLayoutOptions = {}): Promise<Layout> {
-  const isThere = await isLayout(dir)
+  const { locks, cache } = options
+  const isThere = await (cache?.isLayout(dir) ?? isLayout(dir))
   if (!isThere && options.create !== true) await failNoLayout(dir)
   const name = `oci:${dir}`
-  const folder = new LayoutFolder(dir, { name, isThere, locks: options.locks })
+  const folder = new LayoutFolder(dir, { name, isThere, locks, cache })
   return new Layout(folder, { name, keepUntagged: options.keepUntagged })
 }
 
@@ -109,16 +113,16 @@ export class Layout extends LayoutReader implements ImageDestination {
   async putManifest(manifest: Manifest, tags?: readonly string[]): Promise<void> {
     tags?.forEach(checkRefName)
     await this.create()
-    const { digest, bytes } = manifest
-    await this.blobs.write({ digest, size: bytes.length }, async start => only(bytes.subarray(start)))
     const listed = tags ?? (manifest.content.subject === undefined ? undefined : [])
-    if (listed === undefined) return
-    await this.#folder.indexFile.update(async entries =>
-      listManifest(await this.#withoutChildren(manifest, entries), descriptorOf(manifest), {
+    if (listed === undefined) return this.#writeManifest(manifest)
+    await this.#folder.indexFile.update(async entries => {
+      // Not before the index is ours alone: who deletes the manifest now would take the blob along.
+      await this.#writeManifest(manifest)
+      return listManifest(await this.#withoutChildren(manifest, entries), descriptorOf(manifest), {
         tags: listed,
         keepUntagged: this.#keepUntagged,
-      }),
-    )
+      })
+    })
   }
 
   /**
@@ -139,12 +143,18 @@ export class Layout extends LayoutReader implements ImageDestination {
    * @throws DrayError `NOT_FOUND`, also when the digest is that of a blob which is no manifest
    */
   async deleteManifest(digest: Digest): Promise<void> {
-    await this.#folder.indexFile.update(async entries => {
-      const rest = entries.filter(entry => entry.digest !== digest)
-      if (rest.length === entries.length) await this.resolve(digest)
-      return rest
-    })
-    await this.blobs.delete(digest)
+    await this.#folder.indexFile.update(
+      async entries => {
+        const rest = entries.filter(entry => entry.digest !== digest)
+        if (rest.length === entries.length) await this.resolve(digest)
+        return rest
+      },
+      () => this.blobs.delete(digest),
+    )
+  }
+
+  async #writeManifest({ digest, bytes }: Manifest): Promise<void> {
+    await this.blobs.write({ digest, size: bytes.length }, async start => only(bytes.subarray(start)))
   }
 
   /** Leaves out entries without a tag that the index now leads to and that say nothing which would be lost. */

@@ -1,7 +1,7 @@
 import type { FindCredential } from '../credential.ts'
 import type { HttpRequest, Send } from '../http/message.ts'
 import type { Clock, RetryEvent, RetryPolicy } from '../http/retry.ts'
-import type { KeptToken, KnownProvider, ProviderId } from './providers/provider.ts'
+import type { KeptToken, PingAnswer, ProviderId } from './providers/provider.ts'
 
 /** What every call to one registry needs. */
 export interface RegistryContext {
@@ -31,8 +31,8 @@ export interface RegistryContext {
 export interface Learnt {
   /** A blob asked to be mounted from its own repository is answered 201 when it is there; unset before that was seen. */
   mountTellsPresence?: boolean
-  /** Whose registry it is, by how it answers. */
-  provider?: Promise<KnownProvider>
+  /** How it answers who has no login. */
+  ping?: Promise<PingAnswer>
   /** What its provider's own API was opened with. */
   tokens?: Map<string, KeptToken>
 }

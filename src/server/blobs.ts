@@ -1,10 +1,14 @@
 import type { Layout } from '../layout/layout.ts'
 import { type Digest, digestFault, parseDigest } from '../oci/digest.ts'
+import { entityTagOf, isNotModified, rangeIn } from './conditions.ts'
 import { RegistryFault } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { parseRange } from './range.ts'
 import type { Storage } from './storage.ts'
 import type { Target } from './target.ts'
+
+/** Measured: a quarter of this takes half again as long to send, twice of it saves nothing. */
+const pieceBytes = 512 * 1024
 
 /**
  * GET and HEAD blobs/DIGEST (distribution-spec v1.1, end-2), whole or one range of it. The bytes are sent as they are
@@ -12,22 +16,26 @@ import type { Target } from './target.ts'
  */
 export async function getBlob(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
   const { layout, digest, size } = await findBlob(target, storage)
-  const range = parseRange(exchange.request.headers.range, size)
+  const entityTag = entityTagOf(digest)
+  const identity = { 'Docker-Content-Digest': digest, ETag: entityTag }
+  if (isNotModified(exchange.request, entityTag)) {
+    exchange.send(304, identity)
+    return
+  }
+  const range = parseRange(rangeIn(exchange.request, entityTag), size)
   if (range === 'unsatisfiable') {
     const headers = { 'Content-Range': `bytes */${size}` }
-    throw new RegistryFault('RANGE_INVALID', `the blob has ${size} bytes`, { headers })
+    throw new RegistryFault('SIZE_INVALID', `the blob has ${size} bytes`, { status: 416, headers })
   }
   const { start, end } = range ?? { start: 0, end: size - 1 }
   const headers = {
+    ...identity,
     'Content-Type': 'application/octet-stream',
     'Content-Length': end - start + 1,
-    'Docker-Content-Digest': digest,
     'Accept-Ranges': 'bytes',
-    ETag: `"${digest}"`,
     ...(range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end}/${size}` }),
   }
-  const isEmpty = exchange.method === 'HEAD' || size === 0
-  const content = isEmpty ? nothing() : layout.blobs.read(digest, { start, end })
+  const content = layout.blobs.read(digest, { start, end, pieceBytes })
   await exchange.stream(range === undefined ? 200 : 206, headers, content)
 }
 
@@ -57,5 +65,3 @@ async function findBlob({ repository, reference }: Target, storage: Storage): Pr
   if (size !== undefined) return { layout, digest, size }
   throw new RegistryFault('BLOB_UNKNOWN', `${repository} has no blob ${digest}`, { detail: { digest } })
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 
-/** The codes of distribution-spec v1.1 ("Error Codes") with the status each is sent with, and distribution's own few. */
+/** The codes of distribution-spec v1.1 ("Error Codes") with the status each is sent with; `UNKNOWN` is distribution's. */
 const statusOf = {
   BLOB_UNKNOWN: 404,
   BLOB_UPLOAD_INVALID: 400,
@@ -12,9 +12,8 @@ const statusOf = {
   MANIFEST_UNKNOWN: 404,
   NAME_INVALID: 400,
   NAME_UNKNOWN: 404,
-  PAGINATION_NUMBER_INVALID: 400,
-  RANGE_INVALID: 416,
   SIZE_INVALID: 400,
+  TOOMANYREQUESTS: 429,
   UNAUTHORIZED: 401,
   UNKNOWN: 500,
   UNSUPPORTED: 405,
@@ -55,10 +54,11 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Re
   return new RegistryFault('UNSUPPORTED', `${method} is not possible here`, { headers })
 }
 
-/** What the client is told about an error: a fault as it is, of anything else only that it was ours. */
-export function toFault(error: unknown): RegistryFault {
+/** What the client is told about an error: a fault as it is, of anything else only that it was ours, and where to look. */
+export function toFault(error: unknown, requestId: string): RegistryFault {
   if (error instanceof RegistryFault) return error
-  return new RegistryFault('UNKNOWN', 'the registry failed; its log says more', { cause: error })
+  const message = `the registry failed; its log says more, at ${requestId}`
+  return new RegistryFault('UNKNOWN', message, { cause: error, headers: { 'X-Request-Id': requestId } })
 }
 
 /** The body of a fault (distribution-spec v1.1, "Error Codes"). */

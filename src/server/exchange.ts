@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream/promises'
 import { isDrayError } from '../errors.ts'
 import type { Chunks } from '../flow.ts'
 import { collect } from '../oci/content.ts'
+import type { Grant } from './auth/policy.ts'
 import { faultBody, RegistryFault, toFault } from './errors.ts'
+import { sendContent } from './send-content.ts'
 
 /** One request and its answer, with the bytes of both bodies counted. */
 export class Exchange {
@@ -12,10 +14,16 @@ export class Exchange {
   /** As it was sent, not decoded and not normalised, without the query. */
   readonly path: string
   readonly query: URLSearchParams
+  /** Names this request in the log and in the answer, where it failed. */
+  readonly id = randomUUID()
   /** Who asks, once that is known. */
   user: string | undefined
+  /** What they may do besides what they ask for; nothing until they are let in. */
+  grant: Grant = { mayPull: () => false, maySee: () => false }
   readonly #response: ServerResponse
-  #bytes = 0
+  #awaitsLeave: boolean
+  #received = 0
+  #sent = 0
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     const url = request.url ?? '/'
@@ -25,17 +33,23 @@ export class Exchange {
     this.path = mark < 0 ? url : url.slice(0, mark)
     this.query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
     this.#response = response
+    this.#awaitsLeave = /^100-continue$/i.test(request.headers.expect ?? '')
     response.setHeader('Docker-Distribution-API-Version', 'registry/2.0')
   }
 
-  /** The bytes of both bodies so far, without headers. */
-  get bytes(): number {
-    return this.#bytes
+  /** The bytes of the request's body so far. */
+  get received(): number {
+    return this.#received
   }
 
-  /** The status that was sent. */
+  /** The bytes of the answer's body so far. */
+  get sent(): number {
+    return this.#sent
+  }
+
+  /** The status that was sent; 499, as nginx has it, where the client left before. */
   get status(): number {
-    return this.#response.statusCode
+    return this.#response.headersSent ? this.#response.statusCode : 499
   }
 
   /** The length that the client says its body has, in bytes, or undefined where it does not. */
@@ -46,10 +60,13 @@ export class Exchange {
 
   /** The request's body. @throws RegistryFault when the client breaks off, at which point no answer reaches it */
   async *body(): Chunks {
+    // Only now, so that a request that is refused never sends it (RFC 9110, 10.1.1).
+    if (this.#awaitsLeave) this.#response.writeContinue()
+    this.#awaitsLeave = false
     try {
       // Kept open when the reader gives up, so that the answer that says why can still be sent.
       for await (const chunk of this.request.iterator({ destroyOnReturn: false })) {
-        this.#bytes += chunk.length
+        this.#received += chunk.length
         yield chunk
       }
     } catch (cause) {
@@ -78,13 +95,13 @@ export class Exchange {
   send(status: number, headers: OutgoingHttpHeaders = {}, bytes: Uint8Array = Buffer.alloc(0)): void {
     this.#response.writeHead(status, {
       ...headers,
-      ...(status === 204 ? {} : { 'Content-Length': bytes.length }),
+      ...(hasNoContent(status) ? {} : { 'Content-Length': bytes.length }),
     })
     if (this.method === 'HEAD') {
       this.#response.end()
       return
     }
-    this.#bytes += bytes.length
+    this.#sent += bytes.length
     this.#response.end(bytes)
   }
 
@@ -93,14 +110,20 @@ export class Exchange {
     this.send(status, { 'Content-Type': 'application/json', ...headers }, bytes)
   }
 
-  /** Answers with a stream; `headers` hold its Content-Length. A client that hangs up is no error. */
-  async stream(status: number, headers: OutgoingHttpHeaders, chunks: Chunks): Promise<void> {
+  /**
+   * Answers with content of a length that is known before, or with its headers only where the request is a HEAD. A
+   * client that hangs up is no error.
+   * @throws Error when it turns out to be shorter, and what the content throws
+   */
+  async stream(status: number, headers: OutgoingHttpHeaders & ContentLength, chunks: Chunks): Promise<void> {
     this.#response.writeHead(status, headers)
-    try {
-      await pipeline(this.#counted(chunks), this.#response)
-    } catch (error) {
-      if (!isPrematureClose(error)) throw error
+    if (this.method !== 'HEAD') {
+      const { sent, isCut } = await sendContent(this.#response, chunks)
+      this.#sent += sent
+      const length = headers['Content-Length']
+      if (!isCut && sent < length) throw new Error(`${this.path}: ${sent} bytes instead of ${length}`)
     }
+    this.#response.end()
   }
 
   /** Answers with what went wrong; cuts the connection where an answer is already under way. */
@@ -109,18 +132,17 @@ export class Exchange {
       this.#response.destroy()
       return
     }
-    const fault = toFault(error)
+    const fault = toFault(error, this.id)
     this.sendJson(fault.status, faultBody(fault), fault.headers)
-  }
-
-  async *#counted(chunks: Chunks): Chunks {
-    for await (const chunk of chunks) {
-      this.#bytes += chunk.length
-      yield chunk
-    }
   }
 }
 
-function isPrematureClose(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
+/** Neither has a body to tell the length of (RFC 9110, 8.6). */
+function hasNoContent(status: number): boolean {
+  return status === 204 || status === 304
+}
+
+/** In bytes. */
+interface ContentLength {
+  readonly 'Content-Length': number
 }

@@ -6,6 +6,7 @@ import { childBlobs, type Manifest, maxManifestBytes } from '../oci/manifest.ts'
 import { essenceOf, isForeignLayerType } from '../oci/media-types.ts'
 import { parseManifest } from '../oci/parse-manifest.ts'
 import { tagFault } from '../oci/reference.ts'
+import { entityTagOf, isNotModified } from './conditions.ts'
 import { RegistryFault } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { Storage } from './storage.ts'
@@ -18,32 +19,40 @@ import type { Target } from './target.ts'
 export async function getManifest(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
   const layout = await storage.open(target.repository)
   const descriptor = await findManifest(layout, target)
-  const { bytes } = await layout.getManifest(descriptor)
   const { mediaType, digest } = descriptor
-  exchange.send(
-    200,
-    { 'Content-Type': mediaType, 'Docker-Content-Digest': digest, ETag: `"${digest}"` },
-    bytes,
-  )
+  const identity = { 'Docker-Content-Digest': digest, ETag: entityTagOf(digest) }
+  if (isNotModified(exchange.request, identity.ETag)) {
+    exchange.send(304, identity)
+    return
+  }
+  const { bytes } = await storage.manifests.read(layout, descriptor)
+  exchange.send(200, { ...identity, 'Content-Type': mediaType }, bytes)
 }
 
 /**
- * PUT manifests/REFERENCE (end-7). Blobs must be there before, except foreign layers; an index may list manifests that
- * are not there, and a subject may be absent (v1.1, "Pushing Manifests with Subject").
+ * PUT manifests/REFERENCE (end-7a, end-7b), by digest also with `?tag=` once for each tag. What the manifest refers to may
+ * be absent, as in a mirror of some platforms alone; the answer then warns of blobs that are not there, foreign layers
+ * aside, or refuses where the registry wants them all.
  */
 export async function putManifest(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
   const { repository, reference } = target
-  checkTagOrDigest(reference)
+  checkDigest(reference)
+  const extraTags = isDigest(reference) ? [...new Set(exchange.query.getAll('tag'))] : []
+  const tags = isDigest(reference) ? extraTags : [reference]
+  tags.forEach(checkTag)
   const bytes = await exchange.collectBody(maxManifestBytes)
   const manifest = readManifest(bytes, reference, essenceOf(exchange.request.headers['content-type']))
   const layout = await storage.openToWrite(repository)
-  await checkBlobs(layout, manifest)
-  await layout.putManifest(manifest, isDigest(reference) ? [] : [reference])
+  const absent = await absentBlobs(layout, manifest)
+  if (storage.requireBlobs) refuseWithout(absent)
+  await layout.putManifest(manifest, tags)
   const { subject } = manifest.content
   exchange.send(201, {
     Location: `/v2/${repository}/manifests/${manifest.digest}`,
     'Docker-Content-Digest': manifest.digest,
     ...(subject === undefined ? {} : { 'OCI-Subject': subject.digest }),
+    ...(extraTags.length === 0 ? {} : { 'OCI-Tag': extraTags.join(', ') }),
+    ...warningOf(absent),
   })
 }
 
@@ -78,9 +87,8 @@ function checkDigest(reference: string): void {
   if (fault !== undefined) throw new RegistryFault('DIGEST_INVALID', `invalid digest: ${fault}`)
 }
 
-function checkTagOrDigest(reference: string): void {
-  checkDigest(reference)
-  const fault = isDigest(reference) ? undefined : tagFault(reference)
+function checkTag(tag: string): void {
+  const fault = tagFault(tag)
   if (fault !== undefined) throw new RegistryFault('MANIFEST_INVALID', `invalid tag: ${fault}`)
 }
 
@@ -107,12 +115,25 @@ function parse(read: () => Manifest): Manifest {
   }
 }
 
-async function checkBlobs(layout: Layout, manifest: Manifest): Promise<void> {
+async function absentBlobs(layout: Layout, manifest: Manifest): Promise<Descriptor[]> {
+  const absent: Descriptor[] = []
   for (const blob of childBlobs(manifest)) {
-    if (isForeignLayerType(blob.mediaType) || (await layout.hasBlob(blob))) continue
-    const { digest, size } = blob
-    throw new RegistryFault('MANIFEST_BLOB_UNKNOWN', `there is no blob ${digest} of ${size} bytes`, {
-      detail: { digest },
-    })
+    if (!isForeignLayerType(blob.mediaType) && !(await layout.hasBlob(blob))) absent.push(blob)
   }
+  return absent
+}
+
+function refuseWithout([first]: readonly Descriptor[]): void {
+  if (first === undefined) return
+  const { digest, size } = first
+  throw new RegistryFault('MANIFEST_BLOB_UNKNOWN', `there is no blob ${digest} of ${size} bytes`, {
+    detail: { digest },
+  })
+}
+
+/** Distribution-spec v1.1, "Warnings". */
+function warningOf([first, ...others]: readonly Descriptor[]): Record<string, string> {
+  if (first === undefined) return {}
+  const more = others.length === 0 ? '' : ` and ${others.length} more`
+  return { Warning: `299 - "stored without blobs that it refers to: ${first.digest}${more}"` }
 }

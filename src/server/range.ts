@@ -6,7 +6,8 @@ export interface WantedRange {
 
 /**
  * Reads a `Range` header for content of `size` bytes (RFC 9110, 14.2). Several ranges, other units and malformed headers
- * are ignored, as they may be: undefined means the whole content. A range beyond the end is `unsatisfiable`.
+ * are ignored, as they may be: undefined means the whole content. A range beyond the end, or that ends before it begins,
+ * is `unsatisfiable`.
  */
 export function parseRange(
   header: string | undefined,
@@ -18,7 +19,7 @@ export function parseRange(
   if (first === '') return suffix(Number(last), size)
   const start = Number(first)
   const end = last === '' ? size - 1 : Number(last)
-  if (last !== '' && end < start) return undefined
+  if (end < start) return 'unsatisfiable'
   return start < size ? { start, end: Math.min(end, size - 1) } : 'unsatisfiable'
 }
 

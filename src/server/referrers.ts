@@ -1,50 +1,47 @@
-import { isDrayError } from '../errors.ts'
-import type { Layout } from '../layout/layout.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import { type Digest, digestFault, parseDigest } from '../oci/digest.ts'
-import { type Manifest, referrerOf } from '../oci/manifest.ts'
+import { digestFault, parseDigest } from '../oci/digest.ts'
+import { maxManifestBytes } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-types.ts'
 import { RegistryFault } from './errors.ts'
 import type { Exchange } from './exchange.ts'
+import { pageOf } from './paging.ts'
 import type { Storage } from './storage.ts'
 import type { Target } from './target.ts'
 
+/** Leaves room for what an index has around its entries. */
+const maxEntriesBytes = maxManifestBytes - 64 * 1024
+
 /**
  * GET referrers/DIGEST (distribution-spec v1.1, end-12a and end-12b): an index of the manifests whose `subject` it is,
- * empty where there are none or nobody knows the repository.
+ * empty where there are none or nobody knows the repository. What is too long for one manifest, or than a client wants
+ * it with `?n=`, comes in pages.
  */
 export async function listReferrers(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
   const fault = digestFault(target.reference)
   if (fault !== undefined) throw new RegistryFault('DIGEST_INVALID', `invalid digest: ${fault}`)
   const layout = await storage.find(target.repository)
-  const all = layout === undefined ? [] : await referrersOf(layout, parseDigest(target.reference))
-  const wanted = exchange.query.get('artifactType') || undefined
-  const manifests = wanted === undefined ? all : all.filter(({ artifactType }) => artifactType === wanted)
+  const referrers = layout && (await storage.referrers.of(layout)).get(parseDigest(target.reference))
+  const artifactType = exchange.query.get('artifactType') || undefined
+  const isWanted = (one: Descriptor) => artifactType === undefined || one.artifactType === artifactType
+  const wanted = (referrers ?? []).filter(isWanted)
+  const { items, headers } = pageOf(wanted, exchange, { keyOf: ({ digest }) => digest, countFitting })
   exchange.sendJson(
     200,
-    { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests },
+    { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: items },
     {
+      ...headers,
       'Content-Type': mediaTypes.ociIndex,
-      ...(wanted === undefined ? {} : { 'OCI-Filters-Applied': 'artifactType' }),
+      ...(artifactType === undefined ? {} : { 'OCI-Filters-Applied': 'artifactType' }),
     },
   )
 }
 
-async function referrersOf(layout: Layout, subject: Digest): Promise<Descriptor[]> {
-  const found: Descriptor[] = []
-  for (const descriptor of await layout.listManifests()) {
-    const manifest = await readIfPossible(layout, descriptor)
-    if (manifest?.content.subject?.digest === subject) found.push(referrerOf(manifest))
-  }
-  return found
-}
-
-/** What cannot be read as a manifest refers to nothing; it must not hide what else refers to the subject. */
-async function readIfPossible(layout: Layout, descriptor: Descriptor): Promise<Manifest | undefined> {
-  try {
-    return await layout.getManifest(descriptor)
-  } catch (error) {
-    if (isDrayError(error, 'NOT_FOUND', 'INTEGRITY', 'UNSUPPORTED')) return undefined
-    throw error
-  }
+/** At least one, so that paging comes to an end. */
+function countFitting(descriptors: readonly Descriptor[]): number {
+  let bytes = 0
+  const tooMuch = descriptors.findIndex(descriptor => {
+    bytes += Buffer.byteLength(JSON.stringify(descriptor)) + 1
+    return bytes > maxEntriesBytes
+  })
+  return tooMuch < 0 ? descriptors.length : Math.max(tooMuch, 1)
 }

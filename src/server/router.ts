@@ -21,7 +21,11 @@ interface Action {
 /** What a request asks for: who may do it, and doing it. */
 export interface Route {
   readonly access: readonly Access[]
+  /** What it can do without: a mount that may not be is an upload. */
+  readonly useful: readonly Access[]
   readonly writes: boolean
+  /** What can be done at the same path without writing. */
+  readonly readingMethods: readonly string[]
   run(storage: Storage): Promise<void>
 }
 
@@ -79,8 +83,12 @@ export function findRoute(exchange: Exchange): Route {
   if (groups.name !== undefined) checkRepository(groups.name)
   const target = { repository: groups.name ?? '', reference: decode(groups.reference ?? '') }
   return {
-    access: accessTo(action.right, exchange, target),
-    writes: action.right === 'push' || action.right === 'delete',
+    access: accessTo(action.right, target),
+    useful: mountAccess(exchange),
+    writes: writes(action),
+    readingMethods: Object.entries(endpoint.methods).flatMap(([method, other]) =>
+      writes(other) ? [] : [method],
+    ),
     run: async storage => action.handle(exchange, target, storage),
   }
 }
@@ -93,19 +101,26 @@ function findEndpoint(path: string): { endpoint: Endpoint; groups: Record<string
   throw new RegistryFault('UNSUPPORTED', 'there is no such endpoint', { status: 404 })
 }
 
+function writes({ right }: Action): boolean {
+  return right === 'push' || right === 'delete'
+}
+
 /** GET /v2/ (distribution-spec v1.1, end-1). */
 function ping(exchange: Exchange): void {
   exchange.sendJson(200, {})
 }
 
-function accessTo(right: Right, { query }: Exchange, { repository }: Target): readonly Access[] {
+function accessTo(right: Right, { repository }: Target): readonly Access[] {
   if (right === 'nothing') return []
   if (right === 'catalog') return [catalogAccess]
-  if (right !== 'push') return [repositoryAccess(repository, [right])]
-  const from = query.has('mount') ? query.get('from') : null
-  if (from !== null) checkRepository(from)
-  const pushing = repositoryAccess(repository, ['pull', 'push'])
-  return from === null ? [pushing] : [pushing, repositoryAccess(from, ['pull'])]
+  return [repositoryAccess(repository, right === 'push' ? ['pull', 'push'] : [right])]
+}
+
+function mountAccess({ method, query }: Exchange): readonly Access[] {
+  const from = method === 'POST' && query.has('mount') ? query.get('from') || null : null
+  if (from === null) return []
+  checkRepository(from)
+  return [repositoryAccess(from, ['pull'])]
 }
 
 /** Some clients encode the colon of a digest. What comes out is checked by whoever uses it. */

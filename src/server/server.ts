@@ -1,48 +1,55 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { makeFolder } from '../files/make-folder.ts'
-import { type Authorizer, anonymous } from './auth/authorizer.ts'
-import { type BasicOptions, basicAuthorizer } from './auth/basic.ts'
-import { type TokenOptions, tokenAuthorizer } from './auth/token.ts'
-import { RegistryFault } from './errors.ts'
+import type { Address } from './address.ts'
+import type { Authorizer } from './auth/authorizer.ts'
+import { type AccessOptions, openAuthorizer, reloadsOf } from './auth/server-auth.ts'
+import { methodNotAllowed, RegistryFault } from './errors.ts'
 import { Exchange } from './exchange.ts'
-import { listen, type RegistryServer } from './listener.ts'
+import type { ServerLimits } from './limits.ts'
+import { type Listener, listen } from './listener.ts'
+import type { Metrics } from './metrics.ts'
+import { Reloading } from './reloading.ts'
+import type { RequestEvent } from './request-event.ts'
 import { findRoute } from './router.ts'
-import { Storage } from './storage.ts'
+import { Storage, type StorageOptions } from './storage.ts'
 
-export type { RegistryServer } from './listener.ts'
+export type { AccessRules, Right, Rule } from './auth/rules.ts'
+export type { ServerAuth } from './auth/server-auth.ts'
+export type { ServerLimits } from './limits.ts'
+export type { RequestEvent } from './request-event.ts'
+export type { TlsOptions } from './tls.ts'
 
-/** Who may use the registry: anybody, users with Basic, or users with a token from its own `/token`. */
-export type ServerAuth =
-  | { readonly kind: 'anonymous' }
-  | ({ readonly kind: 'basic' } & BasicOptions)
-  | ({ readonly kind: 'token' } & TokenOptions)
-
-/** A request that was answered or given up. */
-export interface RequestEvent {
-  readonly method: string
-  /** As the client sent it, without the query. */
-  readonly path: string
-  readonly status: number
-  /** From the request's headers to the end of the answer, in milliseconds. */
-  readonly ms: number
-  /** The bodies of request and answer together. */
-  readonly bytes: number
-  readonly user: string | undefined
-  /** What went wrong on our side, for a log: the client was told nothing of it. */
-  readonly error?: unknown
+/** A running registry. */
+export interface RegistryServer {
+  /** `http://127.0.0.1:5000` or `https://…`, without a slash at the end. */
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  /** `http://127.0.0.1:9100/metrics`, where there are metrics. */
+  readonly metricsUrl: string | undefined
+  /** Looks at once whether certificates, users and keys have changed, as it does by itself now and then. */
+  reload(): Promise<void>
+  /** Takes no more requests, lets running ones end for a while, then cuts them. */
+  close(): Promise<void>
 }
 
 /** What a registry serves, where, and to whom. */
-export interface ServerOptions {
+export interface ServerOptions extends AccessOptions, StorageOptions {
   /** Holds the repositories, each an OCI layout at `dir/<repository>`; made where it is missing. */
   readonly dir: string
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
-  readonly auth?: ServerAuth | undefined
   /** Refuse all that writes or deletes. */
   readonly readOnly?: boolean | undefined
+  readonly limits?: ServerLimits | undefined
+  /** Where Prometheus gets `/metrics`, over plain HTTP and without a login; nowhere when absent. */
+  readonly metrics?: Address | undefined
   readonly onRequest?: ((event: RequestEvent) => void) | undefined
+  /** Told of files that have changed and cannot be used; what they held before goes on to count. */
+  readonly onWarning?: ((message: string) => void) | undefined
+  /** How often to look whether files have changed, in milliseconds; 10 seconds by default. */
+  readonly reloadEveryMs?: number | undefined
   /** How long `close` waits for running requests before it cuts them, in milliseconds; 5000 by default. */
   readonly graceMs?: number | undefined
   /** Now, in milliseconds since 1970; tokens expire by it. */
@@ -50,31 +57,75 @@ export interface ServerOptions {
 }
 
 const defaultGraceMs = 5000
+const defaultReloadMs = 10_000
 /** Uploads that nobody went on with for so long are removed at the start. */
 const uploadTtlMs = 24 * 3600 * 1000
 
 /**
- * Starts a registry over a folder (distribution-spec v1.1). It speaks HTTP; TLS is for a proxy in front.
- * @throws DrayError `IO` when the address is taken or not ours, or the folder cannot be made
+ * Starts a registry over a folder (distribution-spec v1.1).
+ * @throws DrayError `IO` when an address is taken or not ours, or the folder cannot be made; `USAGE` for settings that
+ * make no sense
  */
 export async function startServer(options: ServerOptions): Promise<RegistryServer> {
   const { dir, host, port, clock = Date.now, readOnly = false, graceMs = defaultGraceMs } = options
-  const storage = new Storage(dir)
+  const authorizer = await openAuthorizer(options, clock)
+  const storage = new Storage(dir, options)
   if (!readOnly) {
     await makeFolder(dir)
     await storage.uploads.removeOlderThan(Date.now() - uploadTtlMs)
   }
-  const authorizer = authorizerOf(options.auth, clock)
+  let metrics: Metrics | undefined
+  const onRequest = (event: RequestEvent) => {
+    metrics?.count(event)
+    options.onRequest?.(event)
+  }
   const serve = (request: IncomingMessage, response: ServerResponse) =>
-    respond(request, response, { storage, authorizer, readOnly, onRequest: options.onRequest })
-  return listen(serve, { host, port, graceMs })
+    respond(request, response, { storage, authorizer, readOnly, onRequest })
+  const { tls, limits } = options
+  const listener = await listen(serve, { host, port, graceMs, tls, limits })
+  const metered = await startMetrics(listener, options.metrics)
+  metrics = metered?.metrics
+  const reloading = new Reloading({
+    reloads: [() => listener.reload(), ...reloadsOf(options.auth)],
+    everyMs: options.reloadEveryMs ?? defaultReloadMs,
+    onWarning: options.onWarning,
+  })
+  return {
+    url: listener.url,
+    host,
+    port: listener.port,
+    metricsUrl: metered && `${metered.listener.url}/metrics`,
+    reload: () => reloading.reload(),
+    async close() {
+      await Promise.all([reloading.stop(), listener.close()])
+      // To the last, so that it can be seen how requests end.
+      await metered?.listener.close()
+    },
+  }
+}
+
+interface Metered {
+  readonly metrics: Metrics
+  readonly listener: Listener
+}
+
+async function startMetrics(registry: Listener, address: Address | undefined): Promise<Metered | undefined> {
+  if (address === undefined) return undefined
+  try {
+    const { createMetrics } = await import('./metrics.ts')
+    const metrics = createMetrics(() => registry.load)
+    return { metrics, listener: await listen(metrics.serve, { ...address, graceMs: 0 }) }
+  } catch (error) {
+    await registry.close()
+    throw error
+  }
 }
 
 interface Registry {
   readonly storage: Storage
   readonly authorizer: Authorizer
   readonly readOnly: boolean
-  readonly onRequest: ((event: RequestEvent) => void) | undefined
+  readonly onRequest: (event: RequestEvent) => void
 }
 
 async function respond(
@@ -84,6 +135,8 @@ async function respond(
 ): Promise<void> {
   const started = performance.now()
   const exchange = new Exchange(request, response)
+  // Gone when the connection is.
+  const { remoteAddress } = request.socket
   const closed = new Promise(resolve => response.once('close', resolve))
   let failure = {}
   try {
@@ -93,21 +146,28 @@ async function respond(
     exchange.fail(error)
   }
   await closed
-  const { method, path, status, bytes, user } = exchange
+  const { id, method, path, status, received, sent, user } = exchange
   const ms = performance.now() - started
-  registry.onRequest?.({ method, path, status, ms, bytes, user, ...failure })
+  const userAgent = request.headers['user-agent']
+  const about = { id, method, path, status, ms, received, sent, user, remoteAddress, userAgent }
+  registry.onRequest({ ...about, ...failure })
 }
 
 async function route(exchange: Exchange, { storage, authorizer, readOnly }: Registry): Promise<void> {
+  if (exchange.path === '/healthz') return sendHealth(exchange)
   if ((await authorizer.answers?.(exchange)) === true) return
-  const { access, writes, run } = findRoute(exchange)
-  exchange.user = await authorizer.authorize(exchange, access)
-  if (writes && readOnly) throw new RegistryFault('UNSUPPORTED', 'this registry is read-only')
+  const { access, useful, writes, readingMethods, run } = findRoute(exchange)
+  exchange.grant = await authorizer.authorize(exchange, access, useful)
+  if (writes && readOnly) {
+    const headers = { Allow: readingMethods.join(', ') }
+    throw new RegistryFault('UNSUPPORTED', 'this registry is read-only', { headers })
+  }
   await run(storage)
 }
 
-function authorizerOf(auth: ServerAuth | undefined, clock: () => number): Authorizer {
-  if (auth?.kind === 'basic') return basicAuthorizer(auth)
-  if (auth?.kind === 'token') return tokenAuthorizer(auth, clock)
-  return anonymous
+function sendHealth(exchange: Exchange): void {
+  if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
+    throw methodNotAllowed(exchange.method, ['GET', 'HEAD'])
+  }
+  exchange.send(200, { 'Content-Type': 'text/plain' }, Buffer.from('ok\n'))
 }

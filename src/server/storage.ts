@@ -3,13 +3,25 @@ import { join } from 'node:path'
 import { ifThere, onDisk } from '../files/io-error.ts'
 import { KeyedLock } from '../layout/keyed-lock.ts'
 import { type Layout, openLayout } from '../layout/layout.ts'
-import { isLayout } from '../layout/layout-file.ts'
+import { LayoutCache } from '../layout/layout-cache.ts'
+import type { Digest } from '../oci/digest.ts'
 import { repositoryFault } from '../oci/reference.ts'
 import { RegistryFault } from './errors.ts'
+import { referrersIn, tagsOf } from './listings.ts'
+import { ManifestCache } from './manifest-cache.ts'
+import { PerIndex } from './per-index.ts'
 import { UploadStore } from './upload-store.ts'
 
 /** The names that a layout's own files have; as a part of a repository's name they would collide with them. */
 const layoutNames: readonly string[] = ['blobs', 'index.json', 'oci-layout']
+
+/** What a folder is served by. */
+export interface StorageOptions {
+  /** Refuse a manifest that refers to blobs which are not there; else the answer warns of them. */
+  readonly requireBlobs?: boolean | undefined
+  /** Now, in milliseconds since 1970. */
+  readonly clock?: (() => number) | undefined
+}
 
 /**
  * The folder that the registry serves: each repository is an OCI layout of its own at `DIR/<repository>`, and
@@ -17,11 +29,18 @@ const layoutNames: readonly string[] = ['blobs', 'index.json', 'oci-layout']
  */
 export class Storage {
   readonly uploads: UploadStore
+  readonly manifests = new ManifestCache()
+  readonly tags = new PerIndex(tagsOf)
+  readonly referrers = new PerIndex(layout => referrersIn(layout, this.manifests))
+  readonly requireBlobs: boolean
   readonly #dir: string
   readonly #locks = new KeyedLock()
+  readonly #cache: LayoutCache
 
-  constructor(dir: string) {
+  constructor(dir: string, { requireBlobs = false, clock }: StorageOptions = {}) {
+    this.#cache = new LayoutCache(clock)
     this.#dir = dir
+    this.requireBlobs = requireBlobs
     this.uploads = new UploadStore(join(dir, '_uploads'), this.#locks)
   }
 
@@ -44,22 +63,41 @@ export class Storage {
   /** The names of all repositories, in order of their characters. */
   async repositories(): Promise<string[]> {
     const found: string[] = []
-    await this.#collect('', found)
+    for await (const name of this.#walk('')) {
+      if (await this.#cache.isLayout(join(this.#dir, name))) found.push(name)
+    }
     return found.sort()
+  }
+
+  /** A repository that has a blob, of those that `fits` lets through; whichever is found first. */
+  async findWithBlob(digest: Digest, fits: (repository: string) => boolean): Promise<Layout | undefined> {
+    for await (const name of this.#walk('')) {
+      if (!fits(name)) continue
+      const layout = await this.find(name)
+      if ((await layout?.blobs.size(digest)) !== undefined) return layout
+    }
+    return undefined
   }
 
   #openLayout(repository: string, create: boolean): Promise<Layout> {
     checkRepository(repository)
-    return openLayout(join(this.#dir, repository), { create, keepUntagged: true, locks: this.#locks })
+    return openLayout(join(this.#dir, repository), {
+      create,
+      keepUntagged: true,
+      locks: this.#locks,
+      cache: this.#cache,
+    })
   }
 
-  async #collect(prefix: string, found: string[]): Promise<void> {
+  /** The folders that could be repositories. */
+  async *#walk(prefix: string): AsyncGenerator<string> {
     const folder = join(this.#dir, prefix)
-    for (const entry of await onDisk(folder, readdir(folder, { withFileTypes: true }))) {
+    // Not there any more, perhaps.
+    for (const entry of (await ifThere(onDisk(folder, readdir(folder, { withFileTypes: true })))) ?? []) {
       const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`
       if (!entry.isDirectory() || repositoryNameFault(name) !== undefined) continue
-      if (await isLayout(join(this.#dir, name))) found.push(name)
-      await this.#collect(name, found)
+      yield name
+      yield* this.#walk(name)
     }
   }
 }

@@ -5,9 +5,16 @@ import { join } from 'node:path'
 import { isDrayError } from '../errors.ts'
 import { ifThere, onDisk } from '../files/io-error.ts'
 import { makeFolder } from '../files/make-folder.ts'
-import type { Chunks } from '../flow.ts'
+import { type Chunks, pour } from '../flow.ts'
 import type { KeyedLock } from '../layout/keyed-lock.ts'
-import { type DigestAlgorithm, DigestCounter, digestOf, hexOf } from '../oci/digest.ts'
+import {
+  algorithmOf,
+  type Digest,
+  type DigestAlgorithm,
+  DigestCounter,
+  digestOf,
+  hexOf,
+} from '../oci/digest.ts'
 import { RegistryFault } from './errors.ts'
 
 /** An upload that is under way; another repository's upload of the same id is another upload. */
@@ -25,24 +32,31 @@ export interface Chunk {
   readonly length?: number | undefined
 }
 
+/** Of so many uploads it is known what their bytes so far hash to; others are read back at their end. */
+const maxCounters = 1000
+
 /**
- * The bytes of unfinished uploads, one file each. All that is known of an upload is its file, so uploads go on after a
- * restart. What an aborted request has sent is kept, and the client is told how much that is.
+ * The bytes of unfinished uploads, one file each. All that must be known of an upload is its file, so uploads go on
+ * after a restart. What an aborted request has sent is kept, and the client is told how much that is.
  */
 export class UploadStore {
   readonly #dir: string
   readonly #locks: KeyedLock
+  /** By path; good as long as it counts as many bytes as the file has, since files only grow. */
+  readonly #counters = new Map<string, DigestCounter>()
 
   constructor(dir: string, locks: KeyedLock) {
     this.#dir = dir
     this.#locks = locks
   }
 
-  async start(repository: string): Promise<Upload> {
+  /** @param algorithm what the blob will be named by, as far as is known; no more than a hint */
+  async start(repository: string, algorithm?: DigestAlgorithm): Promise<Upload> {
     const upload = { repository, id: randomUUID() }
     const path = this.path(upload)
     await makeFolder(this.#dir)
     await onDisk(path, writeFile(path, '', { flag: 'wx' }))
+    this.#remember(path, new DigestCounter(algorithm ?? 'sha256'))
     return upload
   }
 
@@ -59,33 +73,48 @@ export class UploadStore {
   }
 
   /**
-   * Adds a chunk and returns the new size. A chunk longer than announced is taken back.
+   * Adds a chunk and returns the new size. A chunk that is not as long as announced is taken back.
    * @throws RegistryFault 416 when the chunk belongs elsewhere, `SIZE_INVALID` when it is not as long as announced
    */
-  async append(upload: Upload, chunk: Chunk, counter?: DigestCounter): Promise<number> {
+  async append(upload: Upload, chunk: Chunk): Promise<number> {
     const path = this.path(upload)
     const size = await this.size(upload)
     if (chunk.start !== undefined && chunk.start !== size) throw outOfOrder(upload, size)
+    const counter = this.#counters.get(path)
+    // What this chunk makes of it counts only when all goes well.
+    this.forget(upload)
     const file = await known(upload, onDisk(path, open(path, constants.O_WRONLY | constants.O_APPEND)))
     try {
-      return size + (await write(file, path, { ...chunk, counter, size }))
+      const isCounted = counter?.bytes === size
+      const written = await write(file, path, { ...chunk, size, counter: isCounted ? counter : undefined })
+      if (isCounted) this.#remember(path, counter)
+      return size + written
     } finally {
       await file.close()
     }
   }
 
-  /** Hashes what is there. */
-  async hash(upload: Upload, algorithm: DigestAlgorithm): Promise<DigestCounter> {
+  /** The digest of what is there. */
+  async digest(upload: Upload, algorithm: DigestAlgorithm): Promise<Digest> {
     const path = this.path(upload)
+    const counted = this.#counters.get(path)
+    const found = counted?.bytes === (await this.size(upload)) ? counted.digest() : undefined
+    if (found !== undefined && algorithmOf(found) === algorithm) return found
     const counter = new DigestCounter(algorithm)
     await onDisk(path, feed(counter, createReadStream(path)))
-    return counter
+    return counter.digest()
   }
 
-  /** Forgets an upload; one that is not there is no error. */
+  /** Removes an upload; one that is not there is no error. */
   async remove(upload: Upload): Promise<void> {
     const path = this.path(upload)
+    this.forget(upload)
     await onDisk(path, rm(path, { force: true }))
+  }
+
+  /** Keeps nothing more in memory of an upload that has ended. */
+  forget(upload: Upload): void {
+    this.#counters.delete(this.path(upload))
   }
 
   /** Removes uploads that nothing was added to since `time` (in milliseconds since 1970). */
@@ -102,6 +131,12 @@ export class UploadStore {
     if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) throw unknownUpload(id)
     return join(this.#dir, `${id}.${hexOf(digestOf(repository)).slice(0, 32)}`)
   }
+
+  #remember(path: string, counter: DigestCounter): void {
+    this.#counters.set(path, counter)
+    const [oldest] = this.#counters.keys()
+    if (oldest !== undefined && this.#counters.size > maxCounters) this.#counters.delete(oldest)
+  }
 }
 
 interface Writing extends Chunk {
@@ -111,19 +146,27 @@ interface Writing extends Chunk {
 
 async function write(file: FileHandle, path: string, writing: Writing): Promise<number> {
   const { content, length, counter, size } = writing
-  let written = 0
-  for await (const bytes of content) {
-    written += bytes.length
-    if (written > (length ?? written)) break
-    counter?.add(bytes)
-    await onDisk(path, file.appendFile(bytes))
-  }
-  if (length === undefined || written === length) return written
-  await onDisk(path, file.truncate(size))
-  throw new RegistryFault(
+  const isOther = new RegistryFault(
     'SIZE_INVALID',
     `the chunk is not as long as its Content-Range says (${length} bytes)`,
   )
+  let written = 0
+  const take = (bytes: Uint8Array) => {
+    written += bytes.length
+    if (written > (length ?? written)) throw isOther
+    // Hashed while the disk is busy.
+    const added = onDisk(path, file.appendFile(bytes))
+    counter?.add(bytes)
+    return added
+  }
+  try {
+    await pour(content, take)
+    if (written < (length ?? written)) throw isOther
+    return written
+  } catch (error) {
+    if (error === isOther) await onDisk(path, file.truncate(size))
+    throw error
+  }
 }
 
 async function feed(counter: DigestCounter, chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -142,15 +185,19 @@ function unknownUpload(id: string): RegistryFault {
   return new RegistryFault('BLOB_UPLOAD_UNKNOWN', 'there is no such upload', { detail: { upload: id } })
 }
 
-function outOfOrder({ id }: Upload, size: number): RegistryFault {
+function outOfOrder(upload: Upload, size: number): RegistryFault {
   return new RegistryFault('BLOB_UPLOAD_INVALID', `the next chunk starts at byte ${size}`, {
     status: 416,
-    headers: uploadProgress(id, size),
+    headers: uploadProgress(upload, size),
   })
 }
 
 /** The headers that tell how far an upload is (distribution-spec v1.1, "Pushing a blob in chunks"). */
-export function uploadProgress(id: string, size: number): Record<string, string> {
-  // Ends at 0 for an empty upload too, as other registries have it: the header has no way to say "nothing".
-  return { Range: `0-${Math.max(size - 1, 0)}`, 'Docker-Upload-UUID': id }
+export function uploadProgress({ repository, id }: Upload, size: number): Record<string, string> {
+  return {
+    Location: `/v2/${repository}/blobs/uploads/${id}`,
+    // Ends at 0 for an empty upload too, as other registries have it: the header has no way to say "nothing".
+    Range: `0-${Math.max(size - 1, 0)}`,
+    'Docker-Upload-UUID': id,
+  }
 }

@@ -1,5 +1,5 @@
-import type { Layout } from '../layout/layout.ts'
-import { algorithmOf, type Digest, DigestCounter, digestFault, parseDigest } from '../oci/digest.ts'
+import { ifThere } from '../files/io-error.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm, digestFault, parseDigest } from '../oci/digest.ts'
 import { RegistryFault } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { checkRepository, type Storage } from './storage.ts'
@@ -7,17 +7,17 @@ import type { Target } from './target.ts'
 import { type Chunk, type Upload, uploadProgress } from './upload-store.ts'
 
 /**
- * POST blobs/uploads/ (distribution-spec v1.1, end-4a, end-4b, end-11): starts an upload, takes a whole blob with
- * `?digest=`, or mounts a blob of another repository with `?mount=&from=`. A mount without `from`, or of a blob that is
- * not there, starts an upload.
+ * POST blobs/uploads/ (distribution-spec v1.1, end-4a to end-4c, end-11): starts an upload, takes a whole blob with
+ * `?digest=`, or mounts a blob of another repository with `?mount=&from=`; of any that has it without `from`. A mount of a
+ * blob that is nowhere, or where one may not pull from, starts an upload.
  */
 export async function startUpload(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
   const digest = digestIn(exchange, 'digest')
   const mount = digestIn(exchange, 'mount')
   if (mount !== undefined && (await mountBlob(exchange, mount, { target, storage }))) return
-  const upload = await storage.uploads.start(target.repository)
+  const upload = await storage.uploads.start(target.repository, algorithmIn(exchange, digest ?? mount))
   if (digest === undefined) {
-    exchange.send(202, locationOf(upload, 0))
+    exchange.send(202, uploadProgress(upload, 0))
     return
   }
   try {
@@ -34,13 +34,13 @@ export async function appendChunk(exchange: Exchange, target: Target, storage: S
   const upload = uploadOf(target)
   const { uploads } = storage
   const size = await uploads.exclusively(upload, () => uploads.append(upload, chunkOf(exchange)))
-  exchange.send(202, locationOf(upload, size))
+  exchange.send(202, uploadProgress(upload, size))
 }
 
 /** GET blobs/uploads/ID (end-13): how far the upload is. */
 export async function getUpload(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
   const upload = uploadOf(target)
-  exchange.send(204, locationOf(upload, await storage.uploads.size(upload)))
+  exchange.send(204, uploadProgress(upload, await storage.uploads.size(upload)))
 }
 
 /** PUT blobs/uploads/ID?digest= (end-6): the last chunk, if any, and the end. Other content ends the upload too. */
@@ -69,12 +69,10 @@ interface Ending {
 
 async function finish(exchange: Exchange, upload: Upload, { digest, storage }: Ending): Promise<void> {
   const { uploads } = storage
-  const counter = new DigestCounter(algorithmOf(digest))
-  const size = await uploads.append(upload, chunkOf(exchange), counter)
+  await uploads.append(upload, chunkOf(exchange))
   // Reading a large blob back from disk may take longer than a connection may be idle.
   exchange.allowSilence()
-  const isAllCounted = counter.bytes === size
-  const found = (isAllCounted ? counter : await uploads.hash(upload, algorithmOf(digest))).digest()
+  const found = await uploads.digest(upload, algorithmOf(digest))
   if (found !== digest) {
     await uploads.remove(upload)
     throw new RegistryFault('DIGEST_INVALID', `the content has digest ${found}`, { detail: { digest } })
@@ -82,6 +80,7 @@ async function finish(exchange: Exchange, upload: Upload, { digest, storage }: E
   const layout = await storage.openToWrite(upload.repository)
   await layout.create()
   await layout.blobs.adopt(uploads.path(upload), digest)
+  uploads.forget(upload)
   sendCreated(exchange, upload.repository, digest)
 }
 
@@ -92,24 +91,26 @@ interface Mounting {
 
 async function mountBlob(exchange: Exchange, digest: Digest, mounting: Mounting): Promise<boolean> {
   const { target, storage } = mounting
-  const from = exchange.query.get('from')
-  if (from === null) return false
-  checkRepository(from)
-  const source: Layout | undefined = await storage.find(from)
-  if (source === undefined || (await source.blobs.size(digest)) === undefined) return false
+  const source = await mountSource(exchange, digest, storage)
+  if (source === undefined) return false
   const layout = await storage.openToWrite(target.repository)
   await layout.create()
-  await layout.blobs.link(source.blobs, digest)
+  const isThere = await ifThere(layout.blobs.link(source.blobs, digest).then(() => true))
+  if (isThere === undefined) return false // deleted just now
   sendCreated(exchange, target.repository, digest)
   return true
 }
 
-function sendCreated(exchange: Exchange, repository: string, digest: Digest): void {
-  exchange.send(201, { Location: `/v2/${repository}/blobs/${digest}`, 'Docker-Content-Digest': digest })
+async function mountSource({ query, grant }: Exchange, digest: Digest, storage: Storage) {
+  const from = query.get('from') || undefined
+  if (from === undefined) return storage.findWithBlob(digest, repository => grant.mayPull(repository))
+  checkRepository(from)
+  const layout = grant.mayPull(from) ? await storage.find(from) : undefined
+  return (await layout?.blobs.size(digest)) === undefined ? undefined : layout
 }
 
-function locationOf({ repository, id }: Upload, size: number): Record<string, string> {
-  return { Location: `/v2/${repository}/blobs/uploads/${id}`, ...uploadProgress(id, size) }
+function sendCreated(exchange: Exchange, repository: string, digest: Digest): void {
+  exchange.send(201, { Location: `/v2/${repository}/blobs/${digest}`, 'Docker-Content-Digest': digest })
 }
 
 function uploadOf({ repository, reference }: Target): Upload {
@@ -122,6 +123,16 @@ function digestIn(exchange: Exchange, parameter: 'digest' | 'mount'): Digest | u
   const fault = digestFault(text)
   if (fault === undefined) return parseDigest(text)
   throw new RegistryFault('DIGEST_INVALID', `invalid ${parameter}: ${fault}`, { detail: { digest: text } })
+}
+
+/** What the upload's blob will be named by (end-4c). */
+function algorithmIn({ query }: Exchange, digest: Digest | undefined): DigestAlgorithm | undefined {
+  const named = query.get('digest-algorithm')
+  if (named === null) return digest && algorithmOf(digest)
+  if (named === 'sha256' || named === 'sha512') return named
+  throw new RegistryFault('DIGEST_INVALID', 'digests are made by sha256 or sha512', {
+    detail: { 'digest-algorithm': named },
+  })
 }
 
 /** The body and where it belongs; the specification's `0-1023` and HTTP's `bytes 0-1023/*` are both understood. */

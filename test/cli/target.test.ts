@@ -30,5 +30,9 @@ describe('a target', () => {
     expect(formatTarget(parseTarget(text))).toBe(formatted)
   })
 
+  it.each(['oci:app:1.0', 'docker-archive:app.tar', 'dir:app'])('is none in %s', text => {
+    expect(() => parseTarget(text)).toThrow('is in no registry')
+  })
+
   it('must be one', () => expect(() => parseTarget('A b')).toThrow('invalid reference'))
 })

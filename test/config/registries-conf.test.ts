@@ -92,6 +92,12 @@ blocked = true
     expect(await settingsFor(sandbox, 'a.test/app:1')).toEqual({})
   })
 
+  it('is read at once, however many empty lines it has', async () => {
+    await using sandbox = await makeSandbox()
+    const file = await sandbox.write(system, `${'\n'.repeat(200_000)}short-name-mode = "permissive"\n`)
+    expect((await sandbox.open({})).files).toEqual([file])
+  })
+
   it('of which the longest prefix counts, alone', async () => {
     await using sandbox = await makeSandbox()
     await sandbox.write(

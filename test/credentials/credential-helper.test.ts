@@ -66,6 +66,17 @@ describe('a helper that is asked for a credential', () => {
     })
   })
 
+  it('and fails with a hint has it passed on', async () => {
+    await using sandbox = await makeSandbox()
+    await sandbox.addHelper('x', "echo 'it is locked'; echo 'hint: unlock it'; exit 1")
+    await sandbox.addHelper('y', "echo 'it is locked'; echo 'another line'; exit 1")
+    const { get } = createHelperClient(sandbox.context)
+    expect(await errorOf(get(x, 'ghcr.io'))).toMatchObject({ hint: 'unlock it' })
+    expect(await errorOf(get(dockerHelper('y'), 'ghcr.io'))).toMatchObject({
+      hint: expect.stringContaining('docker-credential-y list'),
+    })
+  })
+
   it('may end without reading its input', async () => {
     await using sandbox = await makeSandbox()
     await sandbox.addHelper('x', 'exec <&-; echo \'{"Username":"u","Secret":"s"}\'')

@@ -152,6 +152,14 @@ describe('without being told where, a login goes', () => {
     expect(await readJson(sandbox.dockerConfig)).toEqual({ auths: { 'ghcr.io': { auth } } })
   })
 
+  it('to the file where the keychain is locked, which is told', async () => {
+    await using sandbox = await makeKeychainSandbox("echo 'the keychain is locked'; exit 1")
+    expect(await openCredentials(sandbox.context).storeCredential('ghcr.io', login)).toMatchObject({
+      plain: true,
+      warnings: ['docker-credential-dray store failed: "the keychain is locked"'],
+    })
+  })
+
   it('to the file where the keychain does not answer, which is told as it took a while', async () => {
     await using sandbox = await makeKeychainSandbox('sleep 600')
     const context = { ...sandbox.context, helperTimeoutMs: 500 }

@@ -70,6 +70,17 @@ describe('the step pull', () => {
     })
   })
 
+  it('asks for the right name where nothing of the repository is to be seen', async () => {
+    for (const options of [at(), at('1.0')]) {
+      await expect(
+        look({ ...options, answers: [{ status: 404 }, { status: 404 }] }).finding,
+      ).rejects.toMatchObject({
+        code: 'NOT_FOUND',
+        hint: expect.stringMatching(/^is the name right\?/),
+      })
+    }
+  })
+
   it('does not take content for another', async () => {
     const answers = (request: SeenRequest) =>
       request.url.pathname.includes('/blobs/') ? { body: 'something else' } : store(request)
@@ -143,8 +154,13 @@ describe('the step rate-limit', () => {
     ['', '', 'ok', /^unlimited/],
     ['100;w=21600', '76;w=21600', 'ok', /^76 of 100 requests in 21600 s are left$/],
     ['100;w=21600', '0;w=21600', 'warning', /^0 of 100/],
+    ['100;w=21600', '', 'ok', /^100 requests in 21600 s are allowed$/],
+    ['', '76;w=21600', 'ok', /^76 requests in 21600 s are left$/],
   ])('reads %j and %j', async (limit, remaining, status, message) => {
-    const headers = limit === '' ? {} : { 'ratelimit-limit': limit, 'ratelimit-remaining': remaining }
+    const headers = {
+      ...(limit === '' ? {} : { 'ratelimit-limit': limit }),
+      ...(remaining === '' ? {} : { 'ratelimit-remaining': remaining }),
+    }
     expect(await look({ headers })).toMatchObject({ status, message: expect.stringMatching(message) })
   })
 

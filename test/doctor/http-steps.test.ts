@@ -66,6 +66,14 @@ describe('the step clock', () => {
   it('counts the time that an answer lay in a cache', async () => {
     expect(await found({ date: 'Wed, 31 Dec 2025 23:50:00 GMT', age: '600' })).toMatchObject({ status: 'ok' })
   })
+
+  it.each(['long', '', '-600', '1e300', '0, 7'])(
+    'passes over a time there that makes no sense: %j',
+    async age => {
+      const finding = await found({ date: 'Thu, 01 Jan 2026 00:00:00 GMT', age })
+      expect(finding).toMatchObject({ status: 'ok', details: { skewSeconds: expect.closeTo(0, 0) } })
+    },
+  )
 })
 
 describe('the step challenge', () => {

@@ -78,6 +78,10 @@ describe('dray auth', patience, () => {
       })
     })
 
+    it('fails for a file that was named and is not there', async () => {
+      expect(await drayFails(1, ['auth', 'list', '--authfile', '/nowhere/auth.json'])).toContain('/nowhere')
+    })
+
     it('tells of what cannot be listed, once, and goes on', async () => {
       const env = await home('faults', {
         auths: { 'ghcr.io': { auth: auth('anna') } },
@@ -190,6 +194,12 @@ describe('dray auth', patience, () => {
       expect(await pushes((await dray(['auth', 'token', ...scope, reference], { env })).stdout)).toBe(202)
     })
 
+    it('warns where less is granted than was asked for, as far as the token can be read', async () => {
+      const { stdout, stderr } = await dray(['auth', 'token', '--push', `${bearer.host}/team/hello`])
+      expect(stderr).toBe('warning: the token grants no right to push\n')
+      expect(await pulls(stdout)).toBe(200)
+    })
+
     it('fails with a login that is refused, though anybody could pull', async () => {
       const env = await home('stale', { auths: { [bearer.host]: { auth: auth('anna', 'wrong') } } })
       expect(await drayFails(4, ['auth', 'token', `${bearer.host}/team/hello`], { env })).toContain('anna')
@@ -253,5 +263,19 @@ describe.skipIf(!requirePeers(...keyringPeers))('a login into a GNOME Keyring', 
     expect(index).not.toContain(password)
     expect((await dray(['logout', `${registry.host}/team`], { env })).stdout).toContain('(keychain)')
     await drayFails(4, ['digest', image], { env })
+  })
+
+  it('that is locked goes to the file instead, and says why; where it is asked for, it fails and says what to do', async () => {
+    await using keyring = await startKeyring()
+    await using registry = await startEmbeddedRegistry({ auth: { kind: 'basic', users } })
+    await keyring.lock()
+    const login = ['login', ...user, registry.host]
+    const { stderr } = await dray(login, { env: keyring.env, input: password })
+    expect(stderr).toMatch(/^warning: .*the keychain is locked: .*\nwarning: .* in base64 only; /)
+    const failed = await drayFails(1, [...login, '--store', 'keychain'], {
+      env: keyring.env,
+      input: password,
+    })
+    expect(failed).toMatch(/the keychain is locked: .*\nhint: unlock it/)
   })
 })

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { type Digest, hexOf } from '../../src/oci/digest.ts'
@@ -78,6 +78,13 @@ export async function openBadRoad({ registry, layout }: BigImage): Promise<BadRo
       await folder.remove()
     },
   }
+}
+
+/** How many bytes the files in a folder have together. */
+export async function bytesIn(folder: string): Promise<number> {
+  const names = (await listing(folder)).map(name => join(folder, name))
+  const files = await Promise.all(names.map(name => stat(name)))
+  return files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0)
 }
 
 /** All that is in a folder; nothing where it is not there. */

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EmbeddedRegistry, startEmbeddedRegistry } from '../support/embedded-registry.ts'
 import { fixtureDescriptor, fixturePath } from '../support/fixtures.ts'
 import { startLoopback } from '../support/loopback.ts'
+import { runDray } from '../support/run.ts'
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts'
 import { dray, drayFails, patience } from './dray.ts'
 
@@ -73,6 +74,13 @@ describe('a credential is found', patience, () => {
     const env = { DOCKER_CONFIG: await configFolder('stale', auths(wrongAuth)) }
     expect((await dray(['digest', '--authfile', authfile, image], { env })).stdout).toBe(`${digest}\n`)
     await drayFails(4, ['digest', image], { env })
+  })
+
+  it('not in the folder that somebody stands in, where HOME is empty', async () => {
+    const cwd = join(await configFolder('standing/.docker', { credsStore: 'of-a-stranger' }), '..')
+    const { stdout } = await runDray(['auth', 'show', image], { env: { HOME: '' }, cwd })
+    expect(stdout).not.toContain('of-a-stranger')
+    expect(stdout).toMatch(/ \/\S*\.docker\/config\.json/)
   })
 
   it('not of another place when the file that was named is not there', async () => {

@@ -80,6 +80,16 @@ describe.skipIf(!requirePeers('docker-registry'))('with distribution 2.8, dray d
       siblings: ['keep'],
       dryRun: true,
     })
+    const tellings: [flags: string[], what: string][] = [
+      [[], 'refuses'],
+      [['--force'], 'deletes them too'],
+      [['--via-dummy'], 'at a registry that cannot delete a tag alone this one is moved'],
+    ]
+    for (const [flags, what] of tellings) {
+      const { stderr } = await dray(['delete', '--dry-run', ...flags, `${image}:doomed`])
+      expect(stderr).toMatch(/^other tags of the same image: keep; /)
+      expect(stderr).toContain(what)
+    }
     expect((await dray(['ls', image])).stdout.split('\n').toSorted()).toEqual(['', 'doomed', 'keep'])
   })
 })

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { constants, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type EmbeddedRegistry, startEmbeddedRegistry } from '../support/embedded-registry.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts'
 import { fixtureDescriptor, fixturePath } from '../support/fixtures.ts'
 import { startLoopback } from '../support/loopback.ts'
-import { runDray, startDray } from '../support/run.ts'
+import { run, runDray, startDray } from '../support/run.ts'
+import { makeTempDir } from '../support/temp-dir.ts'
 import { dray, drayFails, patience } from './dray.ts'
 
 const hello = `oci:${fixturePath('hello')}`
@@ -71,7 +74,7 @@ describe('the exit code', patience, () => {
     [
       'a CA that is no certificate',
       ['ls', '--ca-file', fixturePath('README.md'), 'host.example/a'],
-      /README\.md is not in PEM form/,
+      /README\.md holds no certificate in PEM form/,
     ],
     [
       'a client certificate that is none',
@@ -92,6 +95,9 @@ describe('the exit code', patience, () => {
     ],
     ['a malformed platform', ['digest', '--platform', 'linux', 'a'], /linux/],
     ['an unknown format', ['digest', '--format', 'yaml', 'a'], /"yaml" is not a format\nhint: /],
+    ['a login without a name', ['login', '-u', '', '-p', 'x', 'host.example'], /give --username/],
+    ['an argument that is missing', ['auth', 'show'], /'reference'\nhint: dray auth show --help/],
+    ['a place in no registry', ['doctor', 'oci:app:1.0'], /"oci:app:1\.0" is in no registry\nhint: /],
     ['half of a login', ['ls', '--username', 'anna', 'host.example/a'], /needs a password\nhint: /],
   ])('is 2 for %s', async (_, args, said) => {
     expect(await drayFails(2, args)).toMatch(said)
@@ -168,6 +174,28 @@ describe('the exit code', patience, () => {
     await asked
     running.kill('SIGINT')
     expect(await running.ended).toMatchObject({ code: 130, signal: null, stderr: 'dray: interrupted\n' })
+  })
+
+  it('is that of the signal when a second one comes, though a file is still being read', async () => {
+    await using folder = await makeTempDir()
+    const pipe = join(folder.path, 'auth.json')
+    expect(await run('mkfifo', [pipe])).toMatchObject({ code: 0 })
+    await using running = await startDray(['auth', 'show', '--authfile', pipe, 'quay.io'])
+    // That succeeds once there is a reader, who then waits for what never comes.
+    await using _writer = await vi.waitFor(
+      () => open(pipe, constants.O_WRONLY | constants.O_NONBLOCK),
+      20_000,
+    )
+    const ended = vi.fn()
+    running.ended.then(ended)
+    await vi.waitFor(
+      () => {
+        running.kill('SIGINT')
+        expect(ended).toHaveBeenCalled()
+      },
+      { timeout: 20_000, interval: 300 },
+    )
+    expect(await running.ended).toMatchObject({ code: null, signal: 'SIGINT', stdout: '' })
   })
 
   it('comes with a stack only for those who ask for it', async () => {

@@ -5,6 +5,9 @@ import { type Internet, startInternet } from '../support/internet.ts'
 import { startLoopback } from '../support/loopback.ts'
 import { requirePeers } from '../support/peers.ts'
 import { dockerHub } from '../support/registries/docker-hub.ts'
+import { harbor } from '../support/registries/harbor.ts'
+import { quay } from '../support/registries/quay.ts'
+import { sampleImage } from '../support/sample-image.ts'
 import { dray, drayFails, drayJson, patience } from './dray.ts'
 
 const hello = `oci:${fixturePath('hello')}:1.0`
@@ -48,6 +51,23 @@ describe.skipIf(!requirePeers('openssl'))('at Docker Hub, dray search', patience
         },
       ],
     })
+  })
+})
+
+describe.skipIf(!requirePeers('openssl'))("by a provider's own API, dray search", patience, () => {
+  it.each([
+    ['Harbor', harbor],
+    ['Quay', quay],
+  ])('finds what %s finds', async (_, emulate) => {
+    await using store = await startEmbeddedRegistry()
+    const { hosts, registry, credential } = emulate(store)
+    const image = sampleImage('any')
+    for (const name of ['team/api', 'team/web', 'team/api-old']) await store.putImage(name, image, '1.0')
+    await using internet = await startInternet(hosts)
+    const env = { HTTPS_PROXY: internet.proxy, SSL_CERT_FILE: internet.caFile }
+    const login = ['-u', credential.username, '-p', credential.password]
+    const { stdout } = await dray(['search', '--registry', registry, ...login, 'api'], { env })
+    expect(stdout.match(/\S+\/\S+/g)).toEqual([`${registry}/team/api`, `${registry}/team/api-old`])
   })
 })
 

@@ -141,6 +141,38 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('no secret is print
       })
     })
 
+    it('by the doctor and other verbs that look at a registry', async () => {
+      for (const { host } of [basic, bearer]) {
+        const login = (secret: string) => ['--username', 'anna', '--password', secret, ...as]
+        await expectNoSecret(0, ['doctor', ...login(password), host])
+        await expectNoSecret(3, ['doctor', ...login(password), `${host}/none:1.0`])
+        await expectNoSecret(4, ['doctor', ...login(wrong), `${host}/none:1.0`])
+        for (const verb of [['catalog'], ['ratelimit'], ['search', 'any', '--registry']]) {
+          await expectNoSecret(0, [...verb, host, ...login(password)])
+        }
+      }
+      await expectNoSecret(3, ['doctor', ...as, '--identity-token', identityToken, `${bearer.host}/none:1.0`])
+      const HTTPS_PROXY = `http://anna:${encodeURIComponent(password)}@${basic.host}`
+      await expectNoSecret(5, ['doctor', ...as, 'registry.example/a'], { env: { HTTPS_PROXY } })
+    })
+
+    it('by what a configuration holds', async () => {
+      const file = join(folder.path, `config-${format}.yaml`)
+      const registries = {
+        [basic.host]: { username: 'anna', password, headers: { 'X-Key': wrong } },
+        [`${bearer.host}/env`]: { username: 'anna', passwordEnv: 'PASSWORD_OF_ANNA' },
+      }
+      await writeFile(file, JSON.stringify({ registries }), { mode: 0o600 })
+      const env = { DRAY_CONFIG: file, PASSWORD_OF_ANNA: password }
+      for (const name of [basic.host, `${bearer.host}/env/app:1.0`]) {
+        await expectNoSecret(0, ['auth', 'show', ...as, name], { env })
+        await expectNoSecret(name === basic.host ? 0 : 3, ['doctor', ...as, name], { env })
+      }
+      await expectNoSecret(0, ['auth', 'list', ...as], { env })
+      await writeFile(file, JSON.stringify({ registries: { ...registries, 'a.example': { password } } }))
+      await expectNoSecret(2, ['auth', 'show', ...as, basic.host], { env })
+    })
+
     it('by a helper that fails with what it was given, or a file that is broken', async () => {
       const env = await homeWith('failing', wrong)
       const config = { credsStore: 'fails' }

@@ -4,22 +4,15 @@ import { hash } from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixtureDescriptor, fixturePath } from '../support/fixtures.ts'
 import { requirePeers } from '../support/peers.ts'
-import { type Running, startDray } from '../support/run.ts'
+import { startDray } from '../support/run.ts'
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts'
 import { dray, drayFails, patience } from './dray.ts'
 import { crane, oras, skopeo } from './peers.ts'
+import { serve } from './serving.ts'
 
 const layout = fixturePath('hello')
 const { digest } = fixtureDescriptor('hello', '1.0')
 const password = 'a password:$'
-
-/** Starts `dray serve` on a free port; resolves when it listens. */
-async function serve(dir: string, ...flags: string[]): Promise<{ running: Running; host: string }> {
-  const running = await startDray(['serve', dir, '--address', '127.0.0.1:0', '--format', 'json', ...flags])
-  await running.printed(/^\}$/m)
-  const { host, port } = JSON.parse(running.stdout) as { host: string; port: number }
-  return { running, host: `${host}:${port}` }
-}
 
 describe.each([
   ['anybody', 'anonymous'],
@@ -122,7 +115,7 @@ describe('dray serve', patience, () => {
     await using _ = running
     const [, url] = await running.printed(/^serving .* at (http:\/\/127\.0\.0\.1:\d+)\n$/)
     await fetch(`${url}/v2/nothing/tags/list`)
-    await running.printed(/404 GET \/v2\/nothing\/tags\/list/)
+    await running.printed(/^\S+Z 127\.0\.0\.1 - GET \/v2\/nothing\/tags\/list 404 \d+ B \d+ ms "node"\n$/)
     expect(running.stdout).toMatch(/^serving [^\n]+\n$/)
   })
 

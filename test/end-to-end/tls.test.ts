@@ -51,8 +51,15 @@ describe.skipIf(!requirePeers('docker-registry', 'openssl'))('over TLS, dray', p
     const tls = await authority.issue('elsewhere', { usage: 'server', names: ['DNS:registry.example'] })
     await using elsewhere = await startDockerRegistry({ tls })
     const args = ['ls', '--ca-file', authority.certificate, `${elsewhere.host}/hello`]
-    expect(await drayFails(5, args)).toContain(
-      'its certificate is for another name: "registry.example", not "127.0.0.1"',
+    expect(await drayFails(5, args)).toMatch(
+      /its certificate is for another name: "registry\.example", not "127\.0\.0\.1"\nhint: .*--insecure/,
+    )
+  })
+
+  it('refuses a file of CAs that holds something else', async () => {
+    const { key } = await authority.issue('mistaken', { usage: 'client' })
+    expect(await drayFails(2, ['ls', '--ca-file', key, `${registry.host}/hello`])).toContain(
+      `${key} holds no certificate in PEM form`,
     )
   })
 

@@ -19,6 +19,20 @@ describe('a URL goes through the proxy', () => {
     },
   )
 
+  it.each(['http://169.254.170.2/v2/credentials/1', 'http://169.254.170.23/', 'http://[fd00:ec2::23]/v1/'])(
+    'but for what answers this machine alone, such as the agent that has its keys: %s',
+    url => {
+      expect(chosen(url)).toBeUndefined()
+    },
+  )
+
+  it.each(['http://169.254.example/', 'http://127.0.0.1.example/', 'http://[fd00:ec3::23]/'])(
+    'also where its name only looks like that: %s',
+    url => {
+      expect(chosen(url)).toBe('plain.corp:3128')
+    },
+  )
+
   it('but for what NO_PROXY names, however absurd the proxy is then', () => {
     const settings = { https: 'no URL at all', no: 'reg.example' }
     expect(proxyFor(new URL('https://reg.example/'), settings)).toBeUndefined()

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import type { TlsOptions } from 'node:tls'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates, type TlsOptions } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NetworkError } from '../../src/http/network-error.ts'
 import { isTransientError } from '../../src/http/retry.ts'
@@ -58,6 +59,25 @@ describe.skipIf(!requirePeers('openssl'))('over TLS', () => {
     const validity = from && to ? { from: new Date(from), to: new Date(to) } : undefined
     return readKeyPair(await authority.issue(name, { usage: 'server', names, validity }))
   }
+
+  it('the usual roots are trusted beside an authority that is named', async () => {
+    const other = await makeAuthority(await mkdtemp(join(folder.path, 'other-')))
+    const named = await readFile(other.certificate, 'utf8')
+    await using server = await startLoopback((_, response) => response.end(), {
+      tls: await certificate('usual'),
+    })
+    const usual = getCACertificates('default')
+    setDefaultCACertificates([...usual, ...ca])
+    try {
+      const transport = createTransport({ tls: { ca: [named] } })
+      const response = await transport.send({ method: 'GET', url: new URL(server.url) })
+      await response.discard()
+      expect(response.status).toBe(200)
+      await transport.close()
+    } finally {
+      setDefaultCACertificates(usual)
+    }
+  })
 
   it('an authority that is not known is named', async () => {
     await using server = await startRawServer(answer, { tls })

@@ -72,9 +72,14 @@ describe.each(lists)('the list of $what', ({ path, field, all }) => {
     expect(await list(`${path}?n=0`, field)).toEqual({ names: [], next: undefined })
   })
 
+  it('goes on with the query that it was asked by', async () => {
+    const { next } = await list(`${path}?ns=example.com&n=2&last=a`, field)
+    expect(next).toMatch(/^[^?]+\?ns=example.com&n=2&last=/)
+  })
+
   it.each(['-1', 'x', '1.5', '99999999999'])('refuses n=%s', async n => {
     const answer = await registry.ask('GET', `${path}?n=${n}`)
-    expect(answer).toMatchObject({ status: 400, codes: ['PAGINATION_NUMBER_INVALID'] })
+    expect(answer).toMatchObject({ status: 400, codes: ['UNSUPPORTED'] })
   })
 })
 

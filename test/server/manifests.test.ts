@@ -60,6 +60,32 @@ describe('putting a manifest', () => {
     expect(put).toMatchObject({ status: 400, codes: ['DIGEST_INVALID'] })
   })
 
+  it.each(['sha256', 'sha512'] as const)('under its %s digest takes many tags at once', async algorithm => {
+    const repository = `put/tags/${algorithm}`
+    const reference = digestOf(bytes, algorithm)
+    const tags = Array.from({ length: 12 }, (_, number) => `v1.${number}`)
+    const query = [...tags, 'v1.0'].map(tag => `tag=${tag}`).join('&')
+    const put = await registry.putImage(repository, image, `${reference}?${query}`)
+    expect(put).toMatchObject({ status: 201, headers: { 'oci-tag': tags.join(', ') } })
+    expect(put.headers['docker-content-digest']).toBe(reference)
+    const listed = await registry.ask('GET', `/v2/${repository}/tags/list`)
+    expect(listed.json()).toEqual({ name: repository, tags: tags.sort() })
+    const got = await registry.ask('GET', `/v2/${repository}/manifests/v1.11`)
+    expect(got).toMatchObject({ body: bytes, headers: { 'docker-content-digest': reference } })
+  })
+
+  it('stores nothing when one of many tags cannot be', async () => {
+    const put = await registry.putImage('put/tags/wrong', image, `${digest}?tag=good&tag=-bad`)
+    expect(put).toMatchObject({ status: 400, codes: ['MANIFEST_INVALID'] })
+    expect((await registry.ask('HEAD', `/v2/put/tags/wrong/manifests/${digest}`)).status).toBe(404)
+  })
+
+  it('takes tags from the query only beside a digest', async () => {
+    const put = await registry.putImage('put/tags/none', image, 'v1?tag=v2')
+    expect(put.headers['oci-tag']).toBeUndefined()
+    expect((await registry.ask('GET', '/v2/put/tags/none/tags/list')).json()).toMatchObject({ tags: ['v1'] })
+  })
+
   it('moves a tag, and the old manifest stays under its digest', async () => {
     const other = sampleImage('other')
     await registry.putImage('put/move', image, 'latest')
@@ -104,12 +130,26 @@ describe('putting a manifest', () => {
     }
   })
 
-  it('refuses one whose blobs are not there, naming the first', async () => {
+  it('takes one whose blobs are not there, and warns', async () => {
+    const headers = { 'Content-Type': image.manifest.mediaType }
+    const put = await registry.ask('PUT', '/v2/put/thin/manifests/v1', { headers, body: bytes })
+    const words = `stored without blobs that it refers to: ${image.config.descriptor.digest} and 1 more`
+    expect(put).toMatchObject({ status: 201, headers: { warning: `299 - "${words}"` } })
+    expect((await registry.ask('GET', '/v2/put/thin/manifests/v1')).body).toEqual(bytes)
+    await registry.putBlob('put/thin', image.config)
+    const again = await registry.ask('PUT', '/v2/put/thin/manifests/v1', { headers, body: bytes })
+    expect(again.headers.warning).toContain(`refers to: ${image.layer.descriptor.digest}"`)
+    expect((await registry.putImage('put/thin', image, 'v1')).headers.warning).toBeUndefined()
+  })
+
+  it('refuses one whose blobs are not there, naming the first, where it wants them all', async () => {
+    await using registry = await startEmbeddedRegistry({ requireBlobs: true })
     const headers = { 'Content-Type': image.manifest.mediaType }
     const put = await registry.ask('PUT', '/v2/put/missing/manifests/v1', { headers, body: bytes })
     expect(put).toMatchObject({ status: 400, codes: ['MANIFEST_BLOB_UNKNOWN'] })
     expect(put.json()).toMatchObject({ errors: [{ detail: { digest: image.config.descriptor.digest } }] })
     expect((await registry.ask('GET', '/v2/put/missing/tags/list')).codes).toEqual(['NAME_UNKNOWN'])
+    expect((await registry.putImage('put/missing', image, 'v1')).status).toBe(201)
   })
 
   it('does not ask for foreign layers', async () => {
@@ -199,6 +239,35 @@ describe('getting a manifest', () => {
     expect(await registry.ask('HEAD', `/v2/${path}`)).toMatchObject({ status, body: Buffer.alloc(0) })
   })
 
+  it('is not sent to who has it already', async () => {
+    await registry.putImage('get/known', image, 'v1')
+    for (const [tag, status] of [
+      [`"${digest}"`, 304],
+      [`"${digestOf('other')}"`, 200],
+    ] as const) {
+      const headers = { 'If-None-Match': tag }
+      const got = await registry.ask('GET', '/v2/get/known/manifests/v1', { headers })
+      expect(got).toMatchObject({ status, headers: { etag: `"${digest}"` } })
+      expect(got.body.length).toBe(status === 304 ? 0 : bytes.length)
+    }
+  })
+
+  it('shows at once what another program did to the layout', async () => {
+    // As if nobody had written for long, so that what was read is kept.
+    await using registry = await startEmbeddedRegistry({ clock: () => Date.now() + 3_600_000 })
+    const repository = 'get/shared'
+    await registry.putImage(repository, image, 'v1')
+    const layout = await openLayout(join(registry.dir, repository))
+    for (const tag of ['v2', 'v3', 'v4']) {
+      await layout.putManifest(image.manifest, [tag])
+      const got = await registry.ask('GET', `/v2/${repository}/manifests/${tag}`)
+      expect(got.body).toEqual(bytes)
+    }
+    await layout.deleteTag('v2')
+    const { tags } = (await registry.ask('GET', `/v2/${repository}/tags/list`)).json() as { tags: string[] }
+    expect(tags).toEqual(['v1', 'v3', 'v4'])
+  })
+
   it('serves a layout that was put into the folder as it is', async () => {
     const layout = await openLayout(join(registry.dir, 'by/hand'), { create: true })
     await putSample(layout, image, ['v1'])
@@ -206,8 +275,9 @@ describe('getting a manifest', () => {
   })
 
   it('never gives out a manifest that was changed on disk, nor says where it is', async () => {
-    await registry.putImage('get/changed', image, 'v1')
-    const path = join(registry.dir, 'get/changed/blobs/sha256', hexOf(digest))
+    const changed = sampleImage('changed')
+    await registry.putImage('get/changed', changed, 'v1')
+    const path = join(registry.dir, 'get/changed/blobs/sha256', hexOf(changed.manifest.digest))
     await writeFile(path, (await readFile(path, 'utf8')).replace('amd64', 'arm64').replace('2', '3'))
     const got = await registry.ask('GET', '/v2/get/changed/manifests/v1')
     expect(got).toMatchObject({ status: 500, codes: ['UNKNOWN'] })

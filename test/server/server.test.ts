@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { type ClientRequest, request } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startServer } from '../../src/server/server.ts'
-import { type EmbeddedRegistry, startEmbeddedRegistry } from '../support/embedded-registry.ts'
+import { startEmbeddedRegistry } from '../support/embedded-registry.ts'
 import { sampleBlob, sampleImage } from '../support/sample-image.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 
@@ -20,6 +21,16 @@ describe('the registry', () => {
       expect(answer.headers['docker-distribution-api-version']).toBe('registry/2.0')
     }
     expect((await registry.ask('HEAD', '/v2/')).body).toEqual(Buffer.alloc(0))
+  })
+
+  it('is healthy, without a login', async () => {
+    const auth = { kind: 'basic', users: { check: async () => false } } as const
+    await using registry = await startEmbeddedRegistry({ auth })
+    const answer = await registry.ask('GET', '/healthz')
+    expect(answer).toMatchObject({ status: 200, headers: { 'content-type': 'text/plain' } })
+    expect(answer.body.toString()).toBe('ok\n')
+    expect((await registry.ask('HEAD', '/healthz')).status).toBe(200)
+    expect((await registry.ask('POST', '/healthz')).status).toBe(405)
   })
 
   it.each(['/', '/v1/', '/v2/a', '/v2/a/manifests/', '/v2/a/tags', '/token', '//v2/', 'http://x/v2/'])(
@@ -82,21 +93,27 @@ describe('the registry', () => {
 
   it('tells of each request that has ended', async () => {
     await using registry = await startEmbeddedRegistry()
-    await registry.ask('POST', `/v2/a/blobs/uploads/?digest=${blob.descriptor.digest}`, { body: 'some' })
+    const headers = { 'User-Agent': 'test/1' }
+    const path = `/v2/a/blobs/uploads/?digest=${blob.descriptor.digest}`
+    await registry.ask('POST', path, { body: 'some', headers })
     await registry.ask('GET', `/v2/a/blobs/${blob.descriptor.digest}`)
     const [post, get] = [
       await registry.ended(event => event.method === 'POST'),
       await registry.ended(event => event.method === 'GET'),
     ]
     expect(post).toEqual({
+      id: expect.any(String),
       method: 'POST',
       path: '/v2/a/blobs/uploads/',
       status: 201,
       ms: expect.any(Number),
-      bytes: 4,
+      received: 4,
+      sent: 0,
       user: undefined,
+      remoteAddress: '127.0.0.1',
+      userAgent: 'test/1',
     })
-    expect(get).toMatchObject({ status: 200, bytes: 4 })
+    expect(get).toMatchObject({ status: 200, received: 0, sent: 4, userAgent: undefined })
     expect(get.ms).toBeGreaterThanOrEqual(0)
   })
 
@@ -107,7 +124,9 @@ describe('the registry', () => {
     const answer = await registry.ask('GET', '/v2/a/manifests/v1')
     expect(answer).toMatchObject({ status: 500, codes: ['UNKNOWN'] })
     expect(answer.body.toString()).not.toContain('index.json')
-    const { error } = await registry.ended(event => event.status === 500)
+    const { error, id } = await registry.ended(event => event.status === 500)
+    expect(answer.headers['x-request-id']).toBe(id)
+    expect(answer.body.toString()).toContain(id)
     expect(error).toMatchObject({ code: 'INTEGRITY', message: expect.stringContaining('a/index.json') })
   })
 })
@@ -176,11 +195,11 @@ describe('closing', () => {
     await using registry = await startEmbeddedRegistry({ graceMs: 10_000 })
     const { location = '' } = (await registry.ask('POST', '/v2/a/blobs/uploads/')).headers
     const { port } = registry.server
-    const headers = { 'Content-Length': 4 }
+    const headers = { 'Content-Length': 4, Expect: '100-continue' }
     const path = `${location}?digest=${blob.descriptor.digest}`
     const outgoing = request({ host: '127.0.0.1', port, method: 'PUT', path, headers })
+    await begun(outgoing)
     outgoing.write('so')
-    await arrived(registry, location)
     const closed = registry.server.close()
     await expect(fetch(`${registry.server.url}/v2/`)).rejects.toThrow()
     outgoing.end('me')
@@ -190,21 +209,32 @@ describe('closing', () => {
     await closed
   })
 
+  it('does not wait for connections on which nothing is asked', async () => {
+    await using registry = await startEmbeddedRegistry({ graceMs: 60_000 })
+    const silent = connect({ host: '127.0.0.1', port: registry.server.port })
+    await once(silent, 'connect')
+    await registry.ask('GET', '/v2/')
+    const ended = new Promise(resolve => silent.resume().once('close', resolve))
+    silent.on('error', () => {})
+    await Promise.all([ended, registry.server.close()])
+  })
+
   it('cuts a request that does not end in time', async () => {
     await using registry = await startEmbeddedRegistry({ graceMs: 20 })
     const { location = '' } = (await registry.ask('POST', '/v2/a/blobs/uploads/')).headers
     const { port } = registry.server
-    const headers = { 'Content-Length': 4 }
+    const headers = { 'Content-Length': 4, Expect: '100-continue' }
     const outgoing = request({ host: '127.0.0.1', port, method: 'PATCH', path: location, headers })
+    await begun(outgoing)
     outgoing.write('so')
-    await arrived(registry, location)
     const cut = once(outgoing, 'response')
     await Promise.all([expect(cut).rejects.toThrow(), registry.server.close()])
     await registry.server.close()
   })
 })
 
-/** Resolves when the first two bytes of an upload are there. */
-async function arrived(registry: EmbeddedRegistry, location: string): Promise<void> {
-  while ((await registry.ask('GET', location)).headers.range !== '0-1');
+/** Resolves when the server wants the body of a request. */
+async function begun(outgoing: ClientRequest): Promise<void> {
+  outgoing.flushHeaders()
+  await once(outgoing, 'continue')
 }

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openLayout } from '../../src/layout/layout.ts'
 import { digestOf, hexOf } from '../../src/oci/digest.ts'
 import { type Answer, type EmbeddedRegistry, startEmbeddedRegistry } from '../support/embedded-registry.ts'
-import { sampleBlob } from '../support/sample-image.ts'
+import { chunksOf, sampleBlob } from '../support/sample-image.ts'
 
 let registry: EmbeddedRegistry
 beforeAll(async () => {
@@ -65,6 +66,25 @@ describe('a whole blob', () => {
     await expectBlob('post/patch/put')
   })
 
+  it('may say at the start by which algorithm it will be named', async () => {
+    const sha512 = digestOf('0123456789', 'sha512')
+    for (const [algorithm, named] of [
+      ['sha512', sha512],
+      ['sha256', sha512], // which was a wrong promise, and no harm is done
+      ['sha512', digest],
+    ]) {
+      const started = await registry.ask('POST', `/v2/long/blobs/uploads/?digest-algorithm=${algorithm}`)
+      expect(started.status).toBe(202)
+      const path = String(started.headers.location)
+      await patch(path, '01234')
+      await patch(path, '56789')
+      expect((await registry.ask('PUT', `${path}?digest=${named}`)).status).toBe(201)
+      expect((await registry.ask('GET', `/v2/long/blobs/${named}`)).body).toEqual(blob.bytes)
+    }
+    const unknown = await registry.ask('POST', '/v2/long/blobs/uploads/?digest-algorithm=md5')
+    expect(unknown).toMatchObject({ status: 400, codes: ['DIGEST_INVALID'] })
+  })
+
   it('may be named by sha512', async () => {
     const sha512 = digestOf('0123456789', 'sha512')
     const path = await startUpload('long')
@@ -118,7 +138,7 @@ describe('a blob in chunks', () => {
     const path = await startUpload('order')
     await patch(path, '012', '0-2')
     const refused = await patch(path, 'xxx', range)
-    expect(refused).toMatchObject({ status: 416, headers: { range: '0-2' } })
+    expect(refused).toMatchObject({ status: 416, headers: { range: '0-2', location: path } })
     const put = { body: 'xxx', headers: { 'Content-Range': range } }
     expect((await registry.ask('PUT', `${path}?digest=${digest}`, put)).status).toBe(416)
     expect((await patch(path, '3456789', '3-9')).status).toBe(202)
@@ -243,6 +263,37 @@ describe('a mount', () => {
     expect((await mount('mount/self', '&from=mount/self')).status).toBe(202)
   })
 
+  it('without from takes the blob of any repository that has it', async () => {
+    const rare = sampleBlob('rare')
+    const path = `/v2/mount/any/blobs/uploads/?mount=${rare.descriptor.digest}`
+    const nowhere = await registry.ask('POST', path)
+    expect(nowhere.status).toBe(202)
+    expect((await registry.ask('DELETE', String(nowhere.headers.location))).status).toBe(204)
+    await registry.putBlob('mount/deep/er/owner', rare)
+    expect((await registry.ask('POST', path)).status).toBe(201)
+    await expectBlob('mount/any', 'rare')
+  })
+
+  it('without from takes nothing from a repository that one may not pull from', async () => {
+    await using guarded = await startEmbeddedRegistry({
+      access: { rules: [{ repositories: ['open/**'], allow: ['push'], anonymous: true }] },
+    })
+    const put = async (name: string, text: string) => {
+      const { descriptor, bytes } = sampleBlob(text)
+      const layout = await openLayout(join(guarded.dir, name), { create: true })
+      await layout.putBlob(descriptor, async () => chunksOf(bytes))
+    }
+    await put('secret/app', 'secret')
+    await put('open/from', 'open')
+    for (const [text, status] of [
+      ['secret', 202],
+      ['open', 201],
+    ] as const) {
+      const path = `/v2/open/to/blobs/uploads/?mount=${digestOf(text)}`
+      expect((await guarded.ask('POST', path)).status).toBe(status)
+    }
+  })
+
   it('outlives the blob that it came from', async () => {
     await registry.putBlob('mount/gone', blob)
     await mount('mount/heir', '&from=mount/gone')
@@ -251,7 +302,6 @@ describe('a mount', () => {
   })
 
   it.each([
-    ['without from', ''],
     ['from an unknown repository', '&from=mount/none'],
     ['from a repository that does not have it', '&from=mount/other'],
   ])('%s starts an upload', async (_, query) => {

@@ -12,6 +12,7 @@ export type Peer =
   | 'gnome-keyring-daemon'
   | 'gpg'
   | 'nginx'
+  | 'oci-conformance'
   | 'openssl'
   | 'oras'
   | 'pass'

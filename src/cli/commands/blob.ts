@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { DrayError } from '../../errors.ts'
+import type { ImageSource } from '../../image-store.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import type { CliContext } from '../context.ts'
-import { parseLocation } from '../location.ts'
+import { digestIn, parseLocation } from '../location.ts'
 import * as options from '../options.ts'
-import { type CommonFlags, type OpenPlace, Session, withSession } from '../session.ts'
+import { type CommonFlags, Session, withSession } from '../session.ts'
 
 interface BlobFlags extends CommonFlags {
   readonly start?: number
@@ -12,7 +13,7 @@ interface BlobFlags extends CommonFlags {
 
 export function define(command: Command, context: CliContext): void {
   command
-    .argument('<blob>', 'repository@digest, or oci:DIR@digest')
+    .argument('<blob>', 'repository@digest, or a location such as oci:DIR@digest')
     .option('--start <byte>', 'begin at this byte; the rest cannot be verified then', parseByte)
     .action((text: string, flags: BlobFlags) => run(text, flags, context))
   options.addCommonOptions(command)
@@ -25,7 +26,7 @@ export function define(command: Command, context: CliContext): void {
 
 async function run(text: string, flags: BlobFlags, context: CliContext): Promise<void> {
   const location = parseLocation(text)
-  const digest = location.kind === 'registry' ? location.reference.digest : location.digest
+  const digest = digestIn(location)
   if (digest === undefined) {
     throw new DrayError('USAGE', `"${text}" names no blob`, {
       hint: 'a blob has no tag: give repository@sha256:…',
@@ -46,7 +47,10 @@ async function run(text: string, flags: BlobFlags, context: CliContext): Promise
 }
 
 /** A digest says nothing of the size, which verifying needs. */
-async function describe(store: OpenPlace['store'], digest: Descriptor['digest']): Promise<Descriptor> {
+async function describe(store: ImageSource, digest: Descriptor['digest']): Promise<Descriptor> {
+  if (store.findBlob === undefined) {
+    throw new DrayError('UNSUPPORTED', `${store.name}: blobs cannot be looked up by their digests alone`)
+  }
   const found = await store.findBlob(digest)
   if (found !== undefined) return found
   throw new DrayError('NOT_FOUND', `${store.name} has no blob ${digest}`)

@@ -5,7 +5,7 @@ import { collect } from '../../oci/content.ts'
 import type { Platform } from '../../oci/platform.ts'
 import { hostPlatform } from '../../oci/platform.ts'
 import type { CliContext } from '../context.ts'
-import { parseLocation } from '../location.ts'
+import { locationText, parseLocation } from '../location.ts'
 import * as options from '../options.ts'
 import { type CommonFlags, Session, withSession } from '../session.ts'
 
@@ -15,7 +15,7 @@ interface ConfigFlags extends CommonFlags {
 
 export function define(command: Command, context: CliContext): void {
   command
-    .argument('<image>', 'a reference, or oci:DIR[:TAG]')
+    .argument('<image>', locationText)
     .action((text: string, flags: ConfigFlags) => run(text, flags, context))
   options.addPlatformOption(
     command,

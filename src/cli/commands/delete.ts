@@ -36,18 +36,24 @@ export function define(command: Command, context: CliContext): void {
 async function run(text: string, flags: DeleteFlags, context: CliContext): Promise<void> {
   const location = parseLocation(text)
   await withSession(new Session(context, flags, { locations: [location] }), async session => {
-    const { store, reference } = await session.openSource(location, options.endFlags(flags), 'own')
+    const { store, reference } = await session.openToEdit(location, options.endFlags(flags), 'own')
     const deleted = await deleteFrom(store, reference, { ...flags, signal: context.signal })
     if (deleted.siblings.length > 0) {
-      session.say(
-        `other tags of the same image: ${deleted.siblings.join(', ')}; a registry that cannot delete a tag alone refuses`,
-      )
+      const others = deleted.siblings.join(', ')
+      session.say(`other tags of the same image: ${others}; ${whereNotAlone(flags)}`)
     }
     const verb = deleted.dryRun ? 'would delete' : 'deleted'
     const names = deleted.tags.map(tag => `${deleted.repository}:${tag}`)
     if (deleted.manifest) names.push(`${deleted.repository}@${deleted.digest}`)
     await session.print(deleted, () => names.map(name => `${verb} ${name}\n`).join(''))
   })
+}
+
+/** What becomes of a tag's siblings at a registry that cannot delete a tag alone. */
+function whereNotAlone({ force, viaDummy }: DeleteFlags): string {
+  const where = 'a registry that cannot delete a tag alone'
+  if (viaDummy) return `at ${where} this one is moved to an image made for that, which is deleted`
+  return force ? `${where} deletes them too` : `${where} refuses`
 }
 
 type DeleteOptions = Pick<DeleteFlags, 'force' | 'viaDummy' | 'dryRun' | 'jobs'> & {

@@ -4,7 +4,7 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import { descriptorOf } from '../../oci/manifest.ts'
 import type { Platform } from '../../oci/platform.ts'
 import type { CliContext } from '../context.ts'
-import { parseLocation } from '../location.ts'
+import { locationText, parseLocation } from '../location.ts'
 import * as options from '../options.ts'
 import { type CommonFlags, Session, withSession } from '../session.ts'
 
@@ -15,7 +15,7 @@ interface DigestFlags extends CommonFlags {
 
 export function define(command: Command, context: CliContext): void {
   command
-    .argument('<image>', 'a reference, or oci:DIR[:TAG]')
+    .argument('<image>', locationText)
     .option('--full-ref', 'print repository@digest instead of the digest alone')
     .action((text: string, flags: DigestFlags) => run(text, flags, context))
   options.addPlatformOption(command, "the digest of this platform's image, out of an index")

@@ -6,7 +6,7 @@ import type { Manifest } from '../../oci/manifest.ts'
 import { mediaTypes } from '../../oci/media-types.ts'
 import { hostPlatform, type Platform } from '../../oci/platform.ts'
 import type { CliContext } from '../context.ts'
-import { parseLocation } from '../location.ts'
+import { locationText, parseLocation } from '../location.ts'
 import * as options from '../options.ts'
 import { type CommonFlags, Session, withSession } from '../session.ts'
 
@@ -18,7 +18,7 @@ interface InspectFlags extends CommonFlags {
 
 export function define(command: Command, context: CliContext): void {
   command
-    .argument('<image>', 'a reference, or oci:DIR[:TAG]')
+    .argument('<image>', locationText)
     .option('--raw', 'print the manifest as it is, as "dray manifest" does')
     .option('--config', 'print the configuration as it is, as "dray config" does')
     .action((text: string, flags: InspectFlags) => run(text, flags, context))
@@ -32,6 +32,7 @@ export function define(command: Command, context: CliContext): void {
     ['dray inspect --format json alpine:3.20', 'the same as a stable JSON document'],
     ["dray inspect --format '{{.Config.Env}}' alpine:3.20", 'one field of that document'],
     ['dray inspect oci:./layout:1.0', 'an image in an OCI layout'],
+    ['docker save app | dray inspect docker-archive:-', 'an image of the local engine'],
   ])
 }
 

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander'
+import { DrayError } from '../../errors.ts'
 import { parseRepository } from '../../oci/reference.ts'
 import type { Repository } from '../../registry/repository.ts'
 import type { CliContext } from '../context.ts'
-import { parseLocation } from '../location.ts'
+import { isPath, parseLocation } from '../location.ts'
 import * as options from '../options.ts'
 import { printable } from '../printable.ts'
 import { type CommonFlags, Session, withSession } from '../session.ts'
@@ -17,7 +18,7 @@ interface LsFlags extends CommonFlags, TagSelection {
 
 export function define(command: Command, context: CliContext): void {
   command
-    .argument('<repository>', 'a repository, or oci:DIR')
+    .argument('<repository>', 'a repository, oci:DIR, or the path of a folder or archive of images')
     .option('--semver <range>', "only versions in this range: '^1.2', '>=3 <4'; a leading v is allowed")
     .option('--prerelease', 'count pre-releases in')
     .option('--match <pattern>', 'only tags that match: a glob, or a regular expression between slashes')
@@ -38,10 +39,13 @@ export function define(command: Command, context: CliContext): void {
     ['dray ls --latest 1 ghcr.io/org/app', 'the newest release'],
     ["dray ls --match '*-alpine' --digests node", 'tags with their digests'],
     ['dray ls oci:./layout', 'the tags of an OCI layout'],
+    ['dray ls bundle.tar', 'the images in an archive: names, digests, sizes, platforms, what refers to them'],
   ])
 }
 
 async function run(text: string, flags: LsFlags, context: CliContext): Promise<void> {
+  if (isPath(text) || /^(?:oci-archive|docker-archive|dir):/.test(text))
+    return listContents(text, flags, context)
   const place = parsePlace(text)
   const registries = place.kind === 'registry' ? [place.registry] : []
   await withSession(new Session(context, flags, { registries }), async session => {
@@ -66,16 +70,52 @@ async function run(text: string, flags: LsFlags, context: CliContext): Promise<v
   })
 }
 
+/** Flags that choose among the tags of a repository. */
+const tagFlags = [
+  'semver',
+  'prerelease',
+  'match',
+  'sort',
+  'reverse',
+  'latest',
+  'digests',
+  'fullRef',
+  'pageSize',
+] as const
+
+/** What a folder or archive holds, in its own order. */
+async function listContents(text: string, flags: LsFlags, context: CliContext): Promise<void> {
+  const given = tagFlags.find(flag => flags[flag] !== undefined)
+  if (given !== undefined) {
+    const option = given.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+    throw new DrayError('USAGE', `--${option} is for the tags of a repository, not for what ${text} holds`)
+  }
+  const { openContents, openContentsOf } = await import('../stored-contents.ts')
+  const { contentsDocument, contentsText } = await import('../contents-view.ts')
+  await withSession(new Session(context, flags), async session => {
+    const { storage } = session
+    const location = isPath(text) ? undefined : parseLocation(text)
+    const isLocation = location !== undefined && 'path' in location
+    if (isLocation && (location.name ?? location.digest) !== undefined)
+      throw new DrayError(
+        'USAGE',
+        `${text}: only a folder or archive is wanted here, without the name of an image`,
+      )
+    const contents = isLocation ? await openContentsOf(location, storage) : await openContents(text, storage)
+    const document = await contentsDocument(contents)
+    await session.print(document, () => contentsText(document))
+  })
+}
+
 type Place =
-  | { readonly kind: 'oci'; readonly dir: string }
+  | { readonly kind: 'oci'; readonly path: string }
   | { readonly kind: 'registry'; readonly registry: string; readonly repository: string }
 
 /** A layout's folder, or a repository, without a tag. */
 function parsePlace(text: string): Place {
-  if (!text.startsWith('oci:'))
-    return { kind: 'registry', ...parseRepository(text.replace(/^docker:\/\//, '')) }
-  const location = parseLocation(text)
-  return { kind: 'oci', dir: location.kind === 'oci' ? location.dir : text }
+  const location = text.startsWith('oci:') ? parseLocation(text) : undefined
+  if (location?.kind === 'oci') return { kind: 'oci', path: location.path }
+  return { kind: 'registry', ...parseRepository(text.replace(/^docker:\/\//, '')) }
 }
 
 interface TagList {
@@ -87,7 +127,7 @@ interface TagList {
 async function openList(place: Place, flags: LsFlags, session: Session): Promise<TagList> {
   if (place.kind === 'oci') {
     const { openLayout } = await import('../../layout/layout.ts')
-    const layout = await openLayout(place.dir)
+    const layout = await openLayout(place.path)
     return { name: layout.name, list: () => layout.listTags(), resolve: tag => layout.resolve(tag) }
   }
   const store = await session.connections.repository(place, options.endFlags(flags), 'own')

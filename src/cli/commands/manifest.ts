@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Platform } from '../../oci/platform.ts'
 import type { CliContext } from '../context.ts'
-import { parseLocation } from '../location.ts'
+import { locationText, parseLocation } from '../location.ts'
 import * as options from '../options.ts'
 import { type CommonFlags, Session, withSession } from '../session.ts'
 
@@ -11,7 +11,7 @@ interface ManifestFlags extends CommonFlags {
 
 export function define(command: Command, context: CliContext): void {
   command
-    .argument('<image>', 'a reference, or oci:DIR[:TAG]')
+    .argument('<image>', locationText)
     .action((text: string, flags: ManifestFlags) => run(text, flags, context))
   options.addPlatformOption(command, "the manifest of this platform's image, out of an index")
   options.addCommonOptions(command)

@@ -37,13 +37,17 @@ async function run(
     if (fault !== undefined) throw new DrayError('USAGE', `"${tag}" cannot be a tag: ${fault}`)
   }
   await withSession(new Session(context, flags, { locations: [location] }), async session => {
-    const { store, reference } = await session.openSource(location, options.endFlags(flags), 'pull,push')
+    const { store, tagged, reference } = await session.openToEdit(
+      location,
+      options.endFlags(flags),
+      'pull,push',
+    )
     const manifest = await store.readManifest(reference)
-    if (!flags.dryRun) await store.putManifest(manifest, tags)
+    if (!flags.dryRun) await tagged.putManifest(manifest, tags)
     const { digest } = manifest
-    const document = { repository: store.name, digest, tags, dryRun: flags.dryRun ?? false }
+    const document = { repository: tagged.name, digest, tags, dryRun: flags.dryRun ?? false }
     await session.print(document, () =>
-      tags.map(tag => `${flags.dryRun ? 'would tag ' : ''}${store.name}:${tag}@${digest}\n`).join(''),
+      tags.map(tag => `${flags.dryRun ? 'would tag ' : ''}${tagged.name}:${tag}@${digest}\n`).join(''),
     )
   })
 }

@@ -63,8 +63,9 @@ export const clock: Step = {
     const { headers, askedAt, answeredAt } = await patient.ping()
     const told = Date.parse(headers.get('date') ?? '')
     if (Number.isNaN(told)) return skipped('the registry does not tell its time')
-    // What a cache had told its time when it was new.
-    const theirs = told + Number(headers.get('age') ?? 0) * 1000
+    // What a cache had told its time when it was new. A time that makes no sense is as good as none (RFC 9111, section 5.1).
+    const age = /^\s*(\d{1,9})\s*(?:,|$)/.exec(headers.get('age') ?? '')?.[1] ?? '0'
+    const theirs = told + Number(age) * 1000
     const skewMs = Math.round((askedAt + answeredAt) / 2 - theirs)
     const seconds = Math.round(Math.abs(skewMs) / 1000)
     const details = { skewSeconds: Math.round(skewMs / 1000) }

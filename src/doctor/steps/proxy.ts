@@ -1,7 +1,6 @@
 import { proxyName } from '../../http/network-error.ts'
 import { isExcepted } from '../../http/no-proxy.ts'
-import { type ProxySettings, proxyFor } from '../../http/proxy.ts'
-import { isLoopback } from '../../registry/registry.ts'
+import { isOfThisMachine, type ProxySettings, proxyFor } from '../../http/proxy.ts'
 import type { Step } from '../examine.ts'
 import { ok } from '../finding.ts'
 
@@ -22,7 +21,7 @@ export const proxy: Step = {
 }
 
 function whyNone(url: URL, { http, https, no = '' }: ProxySettings): string {
-  if (isLoopback(url.host)) return 'this machine is reached without one'
+  if (isOfThisMachine(url)) return 'this machine is reached without one'
   const isTls = url.protocol === 'https:'
   if ((isTls ? https : http) === undefined) return `${isTls ? 'HTTPS_PROXY' : 'HTTP_PROXY'} is not set`
   const entry = no.split(/[\s,]+/).find(each => each !== '' && isExcepted(url, each))

@@ -28,7 +28,8 @@ async function limitOf(patient: Patient): Promise<Finding> {
   if (limit === undefined) return ok('unlimited: the registry tells of no limit', { limited: false })
   const { remaining, windowSeconds } = limit
   const window = windowSeconds === null ? '' : ` in ${windowSeconds} s`
-  const words = `${remaining ?? 'unknown how many'} of ${limit.limit ?? 'unknown how many'} requests${window} are left`
+  const known = [remaining, limit.limit].filter(number => number !== null).join(' of ')
+  const words = `${known} requests${window} are ${remaining === null ? 'allowed' : 'left'}`
   const details = { limited: true, ...limit }
   if (remaining === null || remaining >= 1) return ok(words, details)
   return warning(words, {

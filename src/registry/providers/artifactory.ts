@@ -1,5 +1,4 @@
 import * as z from 'zod/mini'
-import { parseChallenges } from '../../http/challenge.ts'
 import { nextPage } from '../pages.ts'
 import type { Provider, ProviderAccess } from './provider.ts'
 import { apiLogin, apiPages, askApi, readAnswer } from './provider-api.ts'
@@ -75,9 +74,8 @@ interface Place {
 const tokenRealm = /^https?:\/\/[^/]+(.*)\/api\/docker\/([^/]+)\/v2\/token$/
 
 /** Read from where tokens are to be had: `https://h:443/artifactory/api/docker/KEY/v2/token`, or `null` for no key. */
-async function findPlace({ url, ask }: ProviderAccess): Promise<Place> {
-  const answer = await ask({ method: 'GET', url: new URL('v2/', url) })
-  for (const { parameters } of parseChallenges([answer.header('www-authenticate') ?? ''])) {
+async function findPlace({ ping }: ProviderAccess): Promise<Place> {
+  for (const { parameters } of (await ping()).challenges) {
     const [, base, key] = tokenRealm.exec(parameters.realm ?? '') ?? []
     if (base !== undefined) return { base, key: key === 'null' ? undefined : key }
   }

@@ -58,6 +58,7 @@ async function openSession(access: ProviderAccess, login: PasswordLogin, what: s
       url: new URL(path, hub),
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
+      secrets: [password],
       what,
       needs: `is the password or token of "${username}" still right? log in again with: dray login docker.io`,
       expected,

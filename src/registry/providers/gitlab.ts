@@ -1,6 +1,5 @@
 import * as z from 'zod/mini'
 import { DrayError, isDrayError } from '../../errors.ts'
-import { parseChallenges } from '../../http/challenge.ts'
 import { realmOf } from '../../http/token.ts'
 import { nextPage } from '../pages.ts'
 import { passwordLogin } from './password-login.ts'
@@ -53,8 +52,7 @@ interface Api {
  * one has the say over its logins anyway.
  */
 async function openApi(access: ProviderAccess, what: string, repository?: string): Promise<Api> {
-  const answer = await access.ask({ method: 'GET', url: new URL('v2/', access.url) })
-  const challenges = parseChallenges([answer.header('www-authenticate') ?? ''])
+  const { challenges } = await access.ping()
   const challenge = challenges.find(({ scheme }) => scheme === 'bearer')
   const realm = challenge && realmOf(challenge, access.url)
   if (!realm?.pathname.endsWith('/jwt/auth')) {

@@ -1,7 +1,7 @@
 import { parseEcrRegistry } from '../../aws/ecr-registry.ts'
 import { parseChallenges } from '../../http/challenge.ts'
 import type { RegistryContext } from '../context.ts'
-import type { KnownProvider } from './provider.ts'
+import type { KnownProvider, PingAnswer } from './provider.ts'
 
 /** A self-hosted registry of which nothing is known. */
 export const unknownProvider: KnownProvider = {
@@ -19,6 +19,7 @@ export const knownProviders: readonly KnownProvider[] = [
     name: 'Docker Hub',
     isHost: registry => registry === 'docker.io',
     load: async () => (await import('./docker-hub.ts')).dockerHub,
+    hasApiElsewhere: true,
     catalogHint: 'Docker Hub has no catalog: log in to list the repositories of your account',
   },
   {
@@ -26,6 +27,7 @@ export const knownProviders: readonly KnownProvider[] = [
     name: 'GitHub Container Registry',
     isHost: registry => registry === 'ghcr.io',
     load: async () => (await import('./ghcr.ts')).ghcr,
+    hasApiElsewhere: true,
     hasOwnImageDelete: true,
     catalogHint: 'GitHub lists packages for a login with the scope read:packages only',
     deleteHint: "delete the version in the package's settings on GitHub, or with its packages REST API",
@@ -123,22 +125,24 @@ export function providerByName(registry: string): KnownProvider | undefined {
   return knownProviders.find(({ isHost }) => isHost?.(registry))
 }
 
-/**
- * The provider of a registry: by what it was said to be, by its name, or by how it answers `GET /v2/`, which is asked
- * once for each registry.
- */
+/** The provider of a registry: by what it was said to be, by its name, or by how it answers. */
 export async function findProvider(context: RegistryContext): Promise<KnownProvider> {
-  const { provider, registry, learnt } = context
+  const { provider, registry } = context
   const said = knownProviders.find(({ id }) => id === provider) ?? providerByName(registry)
   if (said !== undefined || provider === 'distribution') return said ?? unknownProvider
-  learnt.provider ??= providerByAnswer(context)
-  return learnt.provider
+  const answer = await pingAnswer(context)
+  return knownProviders.find(({ isAnswer }) => isAnswer?.(answer)) ?? unknownProvider
 }
 
-async function providerByAnswer({ plain, url }: RegistryContext): Promise<KnownProvider> {
-  const response = await plain({ method: 'GET', url: new URL('v2/', url) })
-  await response.discard()
-  const { status, headers } = response
-  const answer = { status, headers, challenges: parseChallenges(headers.all('www-authenticate')) }
-  return knownProviders.find(({ isAnswer }) => isAnswer?.(answer)) ?? unknownProvider
+/** How a registry answers `GET /v2/` without a login; each is asked once. A host that it redirects to challenges nobody. */
+export function pingAnswer({ plain, url, learnt }: RegistryContext): Promise<PingAnswer> {
+  const ask = async () => {
+    const response = await plain({ method: 'GET', url: new URL('v2/', url) })
+    await response.discard()
+    const { status, headers } = response
+    const lines = response.url.origin === url.origin ? headers.all('www-authenticate') : []
+    return { status, headers, challenges: parseChallenges(lines) }
+  }
+  learnt.ping ??= ask()
+  return learnt.ping
 }

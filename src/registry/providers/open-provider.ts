@@ -1,6 +1,6 @@
 import { webService } from '../../http/web-service.ts'
 import type { RegistryContext } from '../context.ts'
-import { findProvider } from './known-providers.ts'
+import { findProvider, pingAnswer } from './known-providers.ts'
 import type { KnownProvider, Provider, ProviderAccess } from './provider.ts'
 
 /** A registry's provider, its own ways loaded, and what these work with. */
@@ -15,9 +15,20 @@ export async function openProvider(context: RegistryContext): Promise<OpenProvid
   const known = await findProvider(context)
   const { registry, url, send, plain, findCredential, env, learnt } = context
   learnt.tokens ??= new Map()
+  // What was only said to be a registry of the provider's has another's login, and other images.
+  const isForeign = known.hasApiElsewhere === true && known.isHost?.(registry) !== true
   return {
     known,
-    provider: (await known.load?.()) ?? {},
-    access: { registry, url, send, ask: webService(plain), findCredential, env, tokens: learnt.tokens },
+    provider: (isForeign ? undefined : await known.load?.()) ?? {},
+    access: {
+      registry,
+      url,
+      send,
+      ping: () => pingAnswer(context),
+      ask: webService(plain),
+      findCredential,
+      env,
+      tokens: learnt.tokens,
+    },
   }
 }

@@ -13,6 +13,8 @@ export interface ApiRequest extends WebRequest {
   readonly what: string
   /** What the login may lack where it is refused (401, 403, and 404 where that hides a refusal). */
   readonly needs?: string | undefined
+  /** What the request holds that must not be shown, beside its headers. */
+  readonly secrets?: readonly string[] | undefined
   /** The statuses that are an answer; every 2xx if not given. */
   readonly expected?: readonly number[] | undefined
 }
@@ -22,7 +24,7 @@ export interface ApiRequest extends WebRequest {
  * @throws DrayError by the status, in the API's words; what `ask` throws
  */
 export async function askApi({ ask }: Pick<ProviderAccess, 'ask'>, request: ApiRequest): Promise<WebAnswer> {
-  const { authorization, what, needs, expected, ...question } = request
+  const { authorization, what, needs, secrets, expected, ...question } = request
   const proof = authorization === undefined ? {} : { authorization }
   const headers = { accept: 'application/json', ...question.headers, ...proof }
   const answer = await ask({ ...question, headers })
@@ -128,10 +130,11 @@ function limitHint(answer: WebAnswer): string {
 }
 
 /** An API that shows the request it refuses would show what proves who asked. */
-function withoutSecrets(message: string, { headers = {} }: ApiRequest): string {
+function withoutSecrets(message: string, { headers = {}, secrets = [] }: ApiRequest): string {
   return Object.values(headers)
     .map(value => value.replace(/^(?:Bearer|Basic|JWT) /, ''))
     .filter(value => value.length >= 8)
+    .concat(secrets.filter(secret => secret !== ''))
     .reduce((text, secret) => text.replaceAll(secret, '***'), message)
 }
 

@@ -31,6 +31,8 @@ export interface KnownProvider {
   readonly isAnswer?: (answer: PingAnswer) => boolean
   /** It has ways of its own. */
   readonly load?: () => Promise<Provider>
+  /** Its own API is at a host of the provider's, which is asked for registries of its own names alone. */
+  readonly hasApiElsewhere?: boolean
   /** By tag its registry API answers 404 or deletes more than the tag, so that its own API is asked first. */
   readonly hasOwnTagDelete?: boolean
   /** By digest its registry API refuses, or wants the tags gone before. */
@@ -56,6 +58,8 @@ export interface ProviderAccess {
   readonly url: URL
   /** The registry's own API, with its authentication. */
   readonly send: Send
+  /** How the registry answers who has no login. */
+  readonly ping: () => Promise<PingAnswer>
   /** Any other API. It adds no login: the provider's file does. */
   readonly ask: AskWebService
   readonly findCredential: FindCredential

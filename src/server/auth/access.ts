@@ -43,8 +43,3 @@ export function covers(granted: readonly Access[], wanted: readonly Access[]): b
     ),
   )
 }
-
-/** True for access that changes nothing and shows no more than a named repository. */
-export function isPullOnly(accesses: readonly Access[]): boolean {
-  return accesses.every(({ type, actions }) => type === 'repository' && actions.every(a => a === 'pull'))
-}

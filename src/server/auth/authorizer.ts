@@ -1,18 +1,22 @@
 import type { Exchange } from '../exchange.ts'
 import type { Access } from './access.ts'
+import { type Grant, grantTo, type Policy } from './policy.ts'
 
 /** Decides who may do what. */
 export interface Authorizer {
   /**
-   * Answers who asks (undefined: nobody in particular) when all that is wanted is allowed.
-   * @throws RegistryFault `UNAUTHORIZED` with a challenge
+   * Lets a request in when all that is wanted is allowed, and tells the exchange who asks.
+   * @param useful what the request can do without, but has more of with it
+   * @throws RegistryFault `UNAUTHORIZED` with a challenge, `DENIED`
    */
-  authorize(exchange: Exchange, wanted: readonly Access[]): Promise<string | undefined>
+  authorize(exchange: Exchange, wanted: readonly Access[], useful?: readonly Access[]): Promise<Grant>
   /** Answers a request that belongs to the way of logging in and not to the registry; false for any other. */
   answers?(exchange: Exchange): Promise<boolean>
 }
 
-/** Anybody may do anything. */
-export const anonymous: Authorizer = {
-  authorize: async () => undefined,
+/** Nobody can log in. */
+export function anonymousAuthorizer(policy: Policy): Authorizer {
+  return {
+    authorize: async (_, wanted) => grantTo(undefined, wanted, policy),
+  }
 }

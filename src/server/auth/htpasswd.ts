@@ -1,16 +1,107 @@
-import { createHmac, randomBytes } from 'node:crypto'
-import { DrayError } from '../../errors.ts'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { DrayError, quote } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
+import { RegistryFault } from '../errors.ts'
+import { FileStamps } from '../file-stamps.ts'
+import { BcryptWorker } from './bcrypt-worker.ts'
 import type { Users } from './users.ts'
 
 const maxHtpasswdBytes = 16 * 1024 * 1024
 const maxRemembered = 10_000
+/** Passwords that may wait to be checked, about 50 ms each. */
+const maxWaiting = 64
 
 /**
- * Reads users from a file of `name:hash` lines, as `htpasswd -B` writes it. Only bcrypt hashes are taken.
+ * Reads users from a file of `name:hash` lines, as `htpasswd -B` writes it. Only bcrypt hashes are taken. Passwords are
+ * checked on another thread, one after the other; what was right or wrong lately is known without that.
  * @throws DrayError `USAGE` naming the line that is wrong, `NOT_FOUND`, `IO`
  */
 export async function readHtpasswd(file: string): Promise<Users> {
+  const stamps = await FileStamps.of([file])
+  return new HtpasswdUsers(await readHashes(file), async () =>
+    (await stamps.haveChanged()) ? readHashes(file) : undefined,
+  )
+}
+
+type Hashes = ReadonlyMap<string, string>
+
+class HtpasswdUsers implements Users {
+  #hashes: Hashes
+  readonly #readIfChanged: () => Promise<Hashes | undefined>
+  readonly #bcrypt = new BcryptWorker()
+  /** Apart from one another, so that a flood of wrong passwords leaves the right ones known. */
+  readonly #right = new RecentMarks()
+  readonly #wrong = new RecentMarks()
+  readonly #checking = new Map<string, Promise<boolean>>()
+  readonly #key = randomBytes(32)
+
+  constructor(hashes: Hashes, readIfChanged: () => Promise<Hashes | undefined>) {
+    this.#hashes = hashes
+    this.#readIfChanged = readIfChanged
+  }
+
+  async check(username: string, password: string): Promise<boolean> {
+    const own = this.#hashes.get(username)
+    // An unknown name costs as much time as a known one, so that time does not tell which names there are.
+    const [some] = this.#hashes.values()
+    const hash = own ?? some
+    if (hash === undefined) return false
+    const mark = this.#markOf([username, password, hash])
+    if (this.#right.has(mark)) return true
+    if (this.#wrong.has(mark)) return false
+    const isRight = await this.#compareOnce(mark, password, hash)
+    const isLogin = isRight && own !== undefined
+    ;(isLogin ? this.#right : this.#wrong).add(mark)
+    return isLogin
+  }
+
+  stampOf(username: string): string | undefined {
+    const hash = this.#hashes.get(username)
+    return hash && createHash('sha256').update(hash).digest('base64url').slice(0, 22)
+  }
+
+  async reload(): Promise<void> {
+    this.#hashes = (await this.#readIfChanged()) ?? this.#hashes
+  }
+
+  /** Under a key of this process, so that no password can be read off, and with the hash, which changes with it. */
+  #markOf(login: readonly [username: string, password: string, hash: string]): string {
+    return createHmac('sha256', this.#key).update(JSON.stringify(login)).digest('base64')
+  }
+
+  /** Many connections of one client ask the same at the same time. */
+  #compareOnce(mark: string, password: string, hash: string): Promise<boolean> {
+    const known = this.#checking.get(mark)
+    if (known !== undefined) return known
+    if (this.#bcrypt.waiting >= maxWaiting) {
+      const headers = { 'Retry-After': 1 }
+      throw new RegistryFault('TOOMANYREQUESTS', 'too many passwords wait to be checked', { headers })
+    }
+    const checking = this.#bcrypt.compare(password, hash).finally(() => this.#checking.delete(mark))
+    this.#checking.set(mark, checking)
+    return checking
+  }
+}
+
+/** The latest of many; the eldest are forgotten. */
+class RecentMarks {
+  readonly #marks = new Set<string>()
+
+  /** One that is asked for counts as new. */
+  has(mark: string): boolean {
+    const isKnown = this.#marks.delete(mark)
+    if (isKnown) this.#marks.add(mark)
+    return isKnown
+  }
+
+  add(mark: string): void {
+    this.#marks.add(mark)
+    const [eldest] = this.#marks
+    if (this.#marks.size > maxRemembered && eldest !== undefined) this.#marks.delete(eldest)
+  }
+}
+
+async function readHashes(file: string): Promise<Hashes> {
   const text = (await readBounded(file, maxHtpasswdBytes)).toString('utf8')
   const hashes = new Map<string, string>()
   for (const [index, line] of text.split(/\r?\n/).entries()) {
@@ -18,36 +109,7 @@ export async function readHtpasswd(file: string): Promise<Users> {
     const [username, hash] = parseLine(line, `${file}:${index + 1}`)
     hashes.set(username, hash)
   }
-  return new HtpasswdUsers(hashes)
-}
-
-class HtpasswdUsers implements Users {
-  readonly #hashes: ReadonlyMap<string, string>
-  /** What was right once need not be hashed again; kept under a key of this process, so no password can be read off. */
-  readonly #remembered = new Set<string>()
-  readonly #key = randomBytes(32)
-
-  constructor(hashes: ReadonlyMap<string, string>) {
-    this.#hashes = hashes
-  }
-
-  async check(username: string, password: string): Promise<boolean> {
-    const mark = createHmac('sha256', this.#key)
-      .update(JSON.stringify([username, password]))
-      .digest('hex')
-    if (this.#remembered.has(mark)) return true
-    const own = this.#hashes.get(username)
-    // An unknown name costs as much time as a known one, so that time does not tell which names there are.
-    const [some] = this.#hashes.values()
-    const hash = own ?? some
-    if (hash === undefined) return false
-    const { compare } = await import('bcryptjs')
-    const isRight = await compare(password, hash)
-    if (!isRight || own === undefined) return false
-    if (this.#remembered.size >= maxRemembered) this.#remembered.clear()
-    this.#remembered.add(mark)
-    return true
-  }
+  return hashes
 }
 
 function parseLine(line: string, where: string): [username: string, hash: string] {
@@ -56,7 +118,7 @@ function parseLine(line: string, where: string): [username: string, hash: string
     throw new DrayError('USAGE', `${where}: a line must be name:hash`)
   }
   if (/^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(hash)) return [username, hash]
-  throw new DrayError('USAGE', `${where}: the password of "${username}" is not hashed with bcrypt`, {
+  throw new DrayError('USAGE', `${where}: the password of ${quote(username)} is not hashed with bcrypt`, {
     hint: 'write it with htpasswd -B',
   })
 }

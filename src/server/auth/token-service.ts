@@ -3,21 +3,25 @@ import { methodNotAllowed, RegistryFault } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import { type Access, formatScope, parseScope } from './access.ts'
 import { basicOf, challenge } from './header.ts'
-import type { TokenKey } from './jwt.ts'
+import type { Policy } from './policy.ts'
+import type { TokenKey } from './token-key.ts'
 import type { Users } from './users.ts'
 
 /** What the token service works with. */
 export interface TokenServiceOptions {
   readonly key: TokenKey
-  readonly service: string
+  readonly issuer: string
+  /** The registries that tokens are given out for: the first is meant where a client names none. */
+  readonly services: readonly [string, ...string[]]
   readonly users: Users
-  readonly anonymousPull: boolean
+  readonly policy: Policy
   readonly ttlSeconds: number
   /** Now, in milliseconds since 1970. */
   readonly clock: () => number
 }
 
 interface TokenRequest {
+  readonly service: string
   /** Undefined for a request without a name and password. */
   readonly username: string | undefined
   readonly scope: string
@@ -28,7 +32,10 @@ const refreshTtlSeconds = 30 * 24 * 3600
 const maxFormBytes = 64 * 1024
 const repositoryActions: readonly string[] = ['pull', 'push', 'delete', '*']
 
-/** Answers `GET /token` (distribution's token specification) and `POST /token` (its OAuth2 form). */
+/**
+ * Answers `GET /token` (distribution's token specification), `POST /token` (its OAuth2 form) and `GET /token/jwks`, which
+ * has the public key for others who are to trust the tokens.
+ */
 export class TokenService {
   readonly #options: TokenServiceOptions
 
@@ -36,8 +43,25 @@ export class TokenService {
     this.#options = options
   }
 
-  /** @throws RegistryFault `UNAUTHORIZED` for a wrong password or token, `UNSUPPORTED` for what it cannot do */
-  async answer(exchange: Exchange): Promise<void> {
+  /**
+   * False for a request that is for somebody else.
+   * @throws RegistryFault `UNAUTHORIZED` for a wrong password or token, `UNSUPPORTED` for what it cannot do
+   */
+  async answer(exchange: Exchange): Promise<boolean> {
+    if (exchange.path === '/token') await this.#giveToken(exchange)
+    else if (exchange.path === '/token/jwks') this.#giveKeys(exchange)
+    else return false
+    return true
+  }
+
+  #giveKeys(exchange: Exchange): void {
+    if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
+      throw methodNotAllowed(exchange.method, ['GET', 'HEAD'])
+    }
+    exchange.sendJson(200, this.#options.key.jwks)
+  }
+
+  async #giveToken(exchange: Exchange): Promise<void> {
     if (exchange.method !== 'GET' && exchange.method !== 'POST') {
       throw methodNotAllowed(exchange.method, ['GET', 'POST'])
     }
@@ -47,12 +71,13 @@ export class TokenService {
   }
 
   async #readQuery({ query, request }: Exchange): Promise<TokenRequest> {
-    this.#checkService(query.get('service'))
+    const service = this.#readService(query.get('service'))
     const given = basicOf(request)
     if (given !== undefined) await this.#checkPassword(given.username, given.password)
     const isNobody = given === undefined && request.headers.authorization === undefined
-    if (given === undefined && !(isNobody && this.#options.anonymousPull)) throw this.#refusal()
+    if (given === undefined && !(isNobody && this.#options.policy.servesAnybody)) throw this.#refusal()
     return {
+      service,
       username: given?.username,
       scope: query.getAll('scope').join(' '),
       wantsRefreshToken: query.get('offline_token') === 'true' || query.get('access_type') === 'offline',
@@ -61,8 +86,8 @@ export class TokenService {
 
   async #readForm(exchange: Exchange): Promise<TokenRequest> {
     const form = new URLSearchParams((await exchange.collectBody(maxFormBytes)).toString('utf8'))
-    this.#checkService(form.get('service'))
     return {
+      service: this.#readService(form.get('service')),
       username: await this.#userOfGrant(form),
       scope: form.getAll('scope').join(' '),
       wantsRefreshToken: form.get('access_type') === 'offline',
@@ -80,19 +105,22 @@ export class TokenService {
       const message = 'grant_type must be password or refresh_token'
       throw new RegistryFault('UNSUPPORTED', message, { status: 400 })
     }
-    const token = form.get('refresh_token') ?? ''
-    const claims = this.#options.key.verify(token, this.#refreshAudience, this.#nowSeconds)
-    if (claims === undefined) throw this.#refusal()
-    return claims.sub
+    return this.#checkRefreshToken(form.get('refresh_token') ?? '')
   }
 
-  #issue({ username, scope, wantsRefreshToken }: TokenRequest): Record<string, unknown> {
-    const { key, service, ttlSeconds } = this.#options
+  #issue({ service, username, scope, wantsRefreshToken }: TokenRequest): Record<string, unknown> {
+    const { key, issuer, users, ttlSeconds } = this.#options
     const now = this.#nowSeconds
     const access = this.#grant(parseScope(scope), username)
-    const claims = { iss: service, sub: username ?? '', aud: service, exp: now + ttlSeconds, access }
+    const claims = { iss: issuer, sub: username ?? '', aud: service, exp: now + ttlSeconds, access }
     const token = key.sign(claims, now)
-    const refresh = { ...claims, aud: this.#refreshAudience, exp: now + refreshTtlSeconds, access: [] }
+    const refresh = {
+      ...claims,
+      aud: this.#refreshAudience,
+      exp: now + refreshTtlSeconds,
+      access: [],
+      stamp: users.stampOf?.(username ?? ''),
+    }
     const isRefreshable = wantsRefreshToken && username !== undefined
     return {
       token,
@@ -106,19 +134,22 @@ export class TokenService {
 
   /** What nobody may have is silently left out; the request that needs it is then refused. */
   #grant(wanted: readonly Access[], username: string | undefined): Access[] {
-    const granted = wanted.map(({ type, name, actions }) => {
-      if (type === 'registry') {
-        return { type, name, actions: username !== undefined && name === 'catalog' ? ['*'] : [] }
-      }
-      const allowed = username === undefined ? ['pull'] : repositoryActions
-      const isName = repositoryFault(name) === undefined
-      return { type, name, actions: isName ? actions.filter(action => allowed.includes(action)) : [] }
-    })
-    return granted.filter(({ actions }) => actions.length > 0)
+    return wanted
+      .filter(({ type, name }) =>
+        type === 'registry' ? name === 'catalog' : repositoryFault(name) === undefined,
+      )
+      .map(({ type, name, actions }) => {
+        const known = type === 'registry' ? ['*'] : repositoryActions
+        return { type, name, actions: actions.filter(action => known.includes(action)) }
+      })
+      .map(access => this.#options.policy.allow(username, access))
+      .filter(({ actions }) => actions.length > 0)
   }
 
-  #checkService(service: string | null): void {
-    if (service === null || service === '' || service === this.#options.service) return
+  #readService(named: string | null): string {
+    const { services } = this.#options
+    const service = named === null || named === '' ? services[0] : named
+    if (services.includes(service)) return service
     throw new RegistryFault('UNSUPPORTED', 'tokens for that service are not given out here', { status: 400 })
   }
 
@@ -126,15 +157,26 @@ export class TokenService {
     if (!(await this.#options.users.check(username, password))) throw this.#refusal()
   }
 
+  /** The user of a refresh token of ours, who must still be one, with the same password. */
+  #checkRefreshToken(token: string): string {
+    const { key, issuer, users } = this.#options
+    const expected = { issuer, audience: this.#refreshAudience, nowSeconds: this.#nowSeconds }
+    const claims = key.verify(token, expected)
+    if (claims === undefined) throw this.#refusal()
+    const isCurrent = users.stampOf === undefined || claims.stamp === users.stampOf(claims.sub)
+    if (!isCurrent || claims.sub === '') throw this.#refusal()
+    return claims.sub
+  }
+
   #refusal(): RegistryFault {
     return new RegistryFault('UNAUTHORIZED', 'the user name, password or refresh token is wrong or missing', {
-      headers: { 'WWW-Authenticate': challenge('Basic', { realm: this.#options.service }) },
+      headers: { 'WWW-Authenticate': challenge('Basic', { realm: this.#options.issuer }) },
     })
   }
 
-  /** Another audience than the registry's, so that a refresh token opens nothing by itself. */
+  /** Another audience than any registry's, so that a refresh token opens nothing by itself. */
   get #refreshAudience(): string {
-    return `${this.#options.service}#refresh`
+    return `${this.#options.issuer}#refresh`
   }
 
   get #nowSeconds(): number {

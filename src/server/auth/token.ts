@@ -1,19 +1,27 @@
 import { RegistryFault } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
-import { type Access, covers, formatScope } from './access.ts'
+import { type Access, covers, formatScope, repositoryAccess } from './access.ts'
 import type { Authorizer } from './authorizer.ts'
 import { bearerOf, challenge } from './header.ts'
-import { TokenKey } from './jwt.ts'
+import type { Claims } from './json-web-token.ts'
+import { type Grant, grantTo, type Policy } from './policy.ts'
+import { TokenKey } from './token-key.ts'
 import { TokenService } from './token-service.ts'
 import type { Users } from './users.ts'
 
-/** Settings of a registry that wants tokens. */
+/** Settings of a registry that wants tokens, and gives them out itself. */
 export interface TokenOptions {
   /** The name of the registry in challenges and tokens. */
   readonly service: string
+  /** Who gives out the tokens, in their words; `service` by default. */
+  readonly issuer?: string | undefined
+  /** Other registries that tokens are given out for, by their `service`. */
+  readonly otherServices?: readonly string[] | undefined
   readonly users: Users
-  /** Anybody may pull, with a token that is given out without a login. */
+  /** Anybody may pull, with a token that is given out without a login; where there are rules, they say so. */
   readonly anonymousPull?: boolean | undefined
+  /** Signs the tokens; by default a new one, so that no token outlives the server. */
+  readonly key?: TokenKey | undefined
   /** How long a token lives; 300 seconds by default. */
   readonly tokenTtlSeconds?: number | undefined
   /** Where clients reach the token service; by default `/token` of the host that the request names. */
@@ -22,35 +30,79 @@ export interface TokenOptions {
 
 const defaultTtlSeconds = 300
 
+/** What the registry works with besides its settings. */
+export interface TokenSurroundings {
+  readonly policy: Policy
+  /** Now, in milliseconds since 1970. */
+  readonly clock: () => number
+}
+
 /** Clients trade name and password for a bearer token at `/token` (distribution's token specification). */
-export function tokenAuthorizer(options: TokenOptions, clock: () => number): Authorizer {
-  const { service, users, anonymousPull = false, tokenTtlSeconds: ttlSeconds = defaultTtlSeconds } = options
-  const key = new TokenKey()
-  const tokens = new TokenService({ key, service, users, anonymousPull, ttlSeconds, clock })
-
-  function refusal(exchange: Exchange, wanted: readonly Access[], error?: string): RegistryFault {
-    const scope = wanted.length === 0 ? undefined : formatScope(wanted)
-    const realm = options.realm ?? realmOf(exchange)
-    return new RegistryFault('UNAUTHORIZED', 'a token is needed that allows this', {
-      detail: wanted,
-      headers: { 'WWW-Authenticate': challenge('Bearer', { realm, service, scope, error }) },
-    })
-  }
-
+export async function tokenAuthorizer(
+  options: TokenOptions,
+  { policy, clock }: TokenSurroundings,
+): Promise<Authorizer> {
+  const { service, users, issuer = service, tokenTtlSeconds: ttlSeconds = defaultTtlSeconds } = options
+  const key = options.key ?? (await TokenKey.generate())
+  const services = [service, ...(options.otherServices ?? [])] as const
+  const tokens = new TokenService({ key, issuer, services: [...services], users, policy, ttlSeconds, clock })
   return {
-    async authorize(exchange, wanted) {
-      const token = bearerOf(exchange.request)
-      if (token === undefined) throw refusal(exchange, wanted)
-      const claims = key.verify(token, service, Math.floor(clock() / 1000))
-      if (claims === undefined) throw refusal(exchange, wanted, 'invalid_token')
-      if (!covers(claims.access, wanted)) throw refusal(exchange, wanted, 'insufficient_scope')
-      return claims.sub === '' ? undefined : claims.sub
+    authorize: async (exchange, wanted, useful) => {
+      const desk = { service, realm: options.realm ?? realmOf(exchange) }
+      const nowSeconds = Math.floor(clock() / 1000)
+      const verify = (token: string) => key.verify(token, { issuer, audience: service, nowSeconds })
+      const claims = claimsOf(exchange, verify, { ...desk, wanted, useful })
+      if (covers(claims.access, wanted)) return grantOf(claims, policy)
+      // A user who may not do this at all is told so; others need a login, or a token for more.
+      if (claims.sub !== '') grantTo(claims.sub, wanted, policy)
+      throw tokenRefusal({ ...desk, wanted, useful, error: 'insufficient_scope' })
     },
-    async answers(exchange) {
-      if (exchange.path !== '/token') return false
-      await tokens.answer(exchange)
-      return true
-    },
+    answers: exchange => tokens.answer(exchange),
+  }
+}
+
+/** A challenge that says where tokens are to be had, and which one is needed. */
+export interface TokenChallenge {
+  readonly realm: string
+  readonly service: string
+  readonly wanted: readonly Access[]
+  readonly useful?: readonly Access[] | undefined
+  /** What was wrong with the token that came (RFC 6750, 3.1). */
+  readonly error?: 'invalid_token' | 'insufficient_scope' | undefined
+}
+
+/** The refusal of a request that needs a token, or another one. */
+export function tokenRefusal({ realm, service, wanted, useful = [], error }: TokenChallenge): RegistryFault {
+  const scope = wanted.length === 0 ? undefined : formatScope([...wanted, ...useful])
+  return new RegistryFault('UNAUTHORIZED', 'a token is needed that allows this', {
+    detail: wanted,
+    headers: { 'WWW-Authenticate': challenge('Bearer', { realm, service, scope, error }) },
+  })
+}
+
+/**
+ * What the request's token says; the exchange is told whose it is.
+ * @throws RegistryFault `UNAUTHORIZED` with the challenge, where there is none that is right
+ */
+export function claimsOf(
+  exchange: Exchange,
+  verify: (token: string) => Claims | undefined,
+  refusal: TokenChallenge,
+): Claims {
+  const token = bearerOf(exchange.request)
+  if (token === undefined) throw tokenRefusal(refusal)
+  const claims = verify(token)
+  if (claims === undefined) throw tokenRefusal({ ...refusal, error: 'invalid_token' })
+  exchange.user = claims.sub === '' ? undefined : claims.sub
+  return claims
+}
+
+/** A token opens what it names and no more, but the catalog shows all that its user may pull. */
+function grantOf({ sub, access }: Claims, policy: Policy): Grant {
+  const wanted = (repository: string) => [repositoryAccess(repository, ['pull'])]
+  return {
+    mayPull: repository => covers(access, wanted(repository)),
+    maySee: grantTo(sub === '' ? undefined : sub, [], policy).maySee,
   }
 }
 
@@ -59,5 +111,6 @@ function realmOf({ request }: Exchange): string {
   const named = request.headers.host ?? ''
   const { localAddress = '', localPort } = request.socket
   const own = localAddress.includes(':') ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`
-  return `http://${/^[A-Za-z0-9.:[\]-]+$/.test(named) ? named : own}/token`
+  const scheme = 'encrypted' in request.socket ? 'https' : 'http'
+  return `${scheme}://${/^[A-Za-z0-9.:[\]-]+$/.test(named) ? named : own}/token`
 }

@@ -1,5 +1,7 @@
 import type { Credential } from '../../../src/credential.ts'
 import { isDrayError } from '../../../src/errors.ts'
+import { parseChallenges } from '../../../src/http/challenge.ts'
+import { headersFrom } from '../../../src/http/message.ts'
 import type { ProviderAccess } from '../../../src/registry/providers/provider.ts'
 import { registryUrl } from '../../../src/registry/registry.ts'
 import type { WebRequest } from '../../../src/web-service.ts'
@@ -54,6 +56,11 @@ export function askScript(options: AskScriptOptions): AskScript {
     registry,
     url: registryUrl(registry),
     send,
+    async ping() {
+      const { status, header } = await ask({ method: 'GET', url: new URL('v2/', registryUrl(registry)) })
+      const headers = headersFrom({ 'www-authenticate': header('www-authenticate') })
+      return { status, headers, challenges: parseChallenges(headers.all('www-authenticate')) }
+    },
     ask,
     findCredential: async target => {
       if (target.registry !== registry) throw new Error(`the login of ${target.registry} is none of ours`)

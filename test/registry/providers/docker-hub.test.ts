@@ -105,6 +105,11 @@ describe('11. a tag at Docker Hub', () => {
     expect((await failureOf(dockerHub.deleteTag?.(access, old))).shown).toContain('bad token ***')
   })
 
+  it('shows no password that the API repeats', async () => {
+    const { access } = meet({ [login]: { status: 400, body: `{"message":"not a secret: ${password}"}` } })
+    expect((await failureOf(dockerHub.deleteTag?.(access, old))).shown).toContain('not a secret: ***')
+  })
+
   it.each([
     ['no login', undefined, 'that needs a login'],
     [

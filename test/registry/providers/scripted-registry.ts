@@ -1,4 +1,5 @@
 import type { Credential } from '../../../src/credential.ts'
+import type { ProviderId } from '../../../src/registry/providers/provider.ts'
 import { Registry } from '../../../src/registry/registry.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { type FakeAnswer, type FakeSend, fakeSend, json, type SeenRequest } from '../../support/fake-send.ts'
@@ -7,6 +8,8 @@ export interface ScriptedOptions {
   readonly registry: string
   readonly credential?: Credential | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
+  /** What the registry is said to be. */
+  readonly provider?: ProviderId | undefined
   /** Credentials by repository path, instead of one for all. */
   readonly byRepository?: Readonly<Record<string, Credential>> | undefined
 }
@@ -19,7 +22,7 @@ export function scriptedRegistry(
   options: ScriptedOptions,
   answers: Answers,
 ): FakeSend & { registry: Registry } {
-  const { registry: name, credential, byRepository, env } = options
+  const { registry: name, credential, byRepository, env, provider } = options
   const network = fakeSend(request => {
     const line = `${request.method} ${request.url}`
     const answer = answers[line]
@@ -33,6 +36,7 @@ export function scriptedRegistry(
     clock: fakeClock(),
     retryPolicy: { retries: 0 },
     env,
+    provider,
   })
   return Object.assign(network, { registry })
 }

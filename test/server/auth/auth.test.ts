@@ -1,4 +1,7 @@
+import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { verifyToken } from '../../../src/server/auth/json-web-token.ts'
+import { TokenKey } from '../../../src/server/auth/token-key.ts'
 import type { Users } from '../../../src/server/auth/users.ts'
 import { type Answer, type EmbeddedRegistry, startEmbeddedRegistry } from '../../support/embedded-registry.ts'
 import { sampleBlob, sampleImage } from '../../support/sample-image.ts'
@@ -249,6 +252,54 @@ describe('a registry with tokens', () => {
       parameters(await registry.ask('GET', '/v2/', { headers: { Host: host } })).realm
     expect(await realmFor('registry.test:8080')).toBe('http://registry.test:8080/token')
     expect(await realmFor('x",error="y')).toBe(`http://${registry.host}/token`)
+  })
+})
+
+describe('a registry with tokens and users that change', () => {
+  it('refuses refresh tokens of users that are gone or have another password', async () => {
+    const stamps: Record<string, string> = { ann: 'first' }
+    const changing: Users = { ...users, stampOf: name => stamps[name] }
+    const auth = { kind: 'token', service: 's', users: changing } as const
+    await using registry = await startEmbeddedRegistry({ auth })
+    const given = await registry.ask('GET', '/token?offline_token=true', { headers: right })
+    const { refresh_token = '' } = given.json() as Token
+    const trade = async () => {
+      const body = String(new URLSearchParams({ grant_type: 'refresh_token', refresh_token }))
+      return (await registry.ask('POST', '/token', { body })).status
+    }
+    expect(await trade()).toBe(200)
+    stamps.ann = 'second'
+    expect(await trade()).toBe(401)
+    stamps.ann = 'first'
+    expect(await trade()).toBe(200)
+    delete stamps.ann
+    expect(await trade()).toBe(401)
+  })
+})
+
+describe('a token service for several registries', () => {
+  it('gives each its own tokens, and tells all its key', async () => {
+    const key = await TokenKey.generate('RS256')
+    const named = { service: 'mine', issuer: 'me', otherServices: ['theirs'], realm: 'https://x.test/token' }
+    const auth = { kind: 'token', users, key, ...named } as const
+    await using registry = await startEmbeddedRegistry({ auth })
+    const tokenFor = async (service: string) => {
+      const query = new URLSearchParams({ service, scope: 'repository:a:pull' })
+      return (await registry.ask('GET', `/token?${query}`, { headers: right })).json() as Token
+    }
+    const theirs = await tokenFor('theirs')
+    const refused = await registry.ask('GET', '/v2/a/manifests/v1', { headers: bearer(theirs.token) })
+    expect(parameters(refused)).toMatchObject({ realm: named.realm, error: 'invalid_token' })
+    const mine = await tokenFor('mine')
+    const found = await registry.ask('GET', '/v2/a/manifests/v1', { headers: bearer(mine.token) })
+    expect(found.status).toBe(404)
+    const { keys } = (await registry.ask('GET', '/token/jwks')).json() as { keys: JsonWebKey[] }
+    expect(keys).toMatchObject([{ kty: 'RSA', alg: 'RS256', use: 'sig' }])
+    const publicKeys = keys.map(jwk => createPublicKey({ key: jwk, format: 'jwk' }))
+    const expected = { issuer: 'me', audience: 'theirs', nowSeconds: Date.now() / 1000 }
+    expect(verifyToken(theirs.token, publicKeys, expected)).toMatchObject({ sub: 'ann' })
+    const posted = await registry.ask('POST', '/token/jwks')
+    expect(posted).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } })
   })
 })
 

@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hash } from 'bcryptjs'
 import { describe, expect, it } from 'vitest'
 import { readHtpasswd } from '../../../src/server/auth/htpasswd.ts'
+import { startEmbeddedRegistry } from '../../support/embedded-registry.ts'
 import { makeTempDir } from '../../support/temp-dir.ts'
 
 async function readText(text: string) {
@@ -46,5 +47,91 @@ describe('an htpasswd file', () => {
 
   it('is not found', async () => {
     await expect(readHtpasswd('/nowhere/users')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+})
+
+describe('a flood of passwords', () => {
+  /** About a twentieth of a second each. */
+  const cost = 9
+  const wrong = (count: number) => Array.from({ length: count }, (_, at) => `wrong ${at}`)
+
+  it('keeps nobody from the registry whose password is known', async () => {
+    const users = await readText(`ann:${await hash('right', cost)}\n`)
+    await using registry = await startEmbeddedRegistry({ auth: { kind: 'basic', users } })
+    const ask = async (password: string) => {
+      const Authorization = `Basic ${Buffer.from(`ann:${password}`).toString('base64')}`
+      return (await registry.ask('GET', '/v2/', { headers: { Authorization } })).status
+    }
+    expect(await ask('right')).toBe(200)
+    const ended: string[] = []
+    const flood = wrong(20).map(async password => {
+      expect(await ask(password)).toBe(401)
+      ended.push(password)
+    })
+    for (let time = 0; time < 30; time += 1) expect(await ask('right')).toBe(200)
+    expect(ended.length).toBeLessThan(20)
+    await Promise.all(flood)
+  })
+
+  it('is turned away when too many wait', async () => {
+    const users = await readText(`ann:${await hash('right', 4)}\n`)
+    const answers = await Promise.allSettled(wrong(70).map(password => users.check('ann', password)))
+    expect(answers.slice(0, 64)).toEqual(Array(64).fill({ status: 'fulfilled', value: false }))
+    for (const answer of answers.slice(64)) {
+      expect(answer).toMatchObject({ reason: { code: 'TOOMANYREQUESTS', status: 429 } })
+    }
+    expect(await users.check('ann', 'right')).toBe(true)
+  })
+
+  it('of one client with one password is one check', async () => {
+    const users = await readText(`ann:${await hash('right', 4)}\n`)
+    const same = Array.from({ length: 1000 }, () => users.check('ann', 'right'))
+    expect(await Promise.all(same)).toEqual(Array(1000).fill(true))
+  })
+})
+
+describe('an htpasswd file that changes', () => {
+  it('is read again by a registry that runs', async () => {
+    await using folder = await makeTempDir()
+    const file = join(folder.path, 'users')
+    await writeFile(file, `ann:${await hash('right', 4)}\n`)
+    const warnings: string[] = []
+    const auth = { kind: 'basic', users: await readHtpasswd(file) } as const
+    const onWarning = (message: string) => warnings.push(message)
+    await using registry = await startEmbeddedRegistry({ auth, onWarning })
+    const status = async (user: string) => {
+      const Authorization = `Basic ${Buffer.from(`${user}:right`).toString('base64')}`
+      return (await registry.ask('GET', '/v2/', { headers: { Authorization } })).status
+    }
+    expect([await status('ann'), await status('bob')]).toEqual([200, 401])
+    await writeFile(file, `bob:${await hash('right', 4)}\n`)
+    await registry.server.reload()
+    expect([await status('ann'), await status('bob')]).toEqual([401, 200])
+    await rm(file)
+    await registry.server.reload()
+    await registry.server.reload()
+    expect(await status('bob')).toBe(200)
+    const reason = 'there is no such file or folder; what was read before goes on to count'
+    expect(warnings).toEqual([`${file}: ${reason}`])
+  })
+
+  it('counts as it is now, and as it was while it cannot be read', async () => {
+    await using folder = await makeTempDir()
+    const file = join(folder.path, 'users')
+    const [old, young] = await Promise.all([hash('old', 4), hash('young', 4)])
+    await writeFile(file, `ann:${old}\nbob:${old}\n`)
+    const users = await readHtpasswd(file)
+    const stamp = users.stampOf?.('ann')
+    expect(await users.check('ann', 'old')).toBe(true)
+    await writeFile(file, 'nonsense')
+    await expect(users.reload?.()).rejects.toMatchObject({ code: 'USAGE' })
+    expect(await users.check('ann', 'old')).toBe(true)
+    await writeFile(file, `ann:${young}\n`)
+    await users.reload?.()
+    expect(await users.check('ann', 'old')).toBe(false)
+    expect(await users.check('ann', 'young')).toBe(true)
+    expect(await users.check('bob', 'old')).toBe(false)
+    expect(users.stampOf?.('ann')).not.toBe(stamp)
+    expect(users.stampOf?.('bob')).toBeUndefined()
   })
 })

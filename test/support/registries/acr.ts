@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { readQuestion } from '../token-question.ts'
 import { blobHost } from './blob-host.ts'
 import { answerJson, type Emulate, forward } from './emulation.ts'
@@ -11,6 +12,14 @@ const credential = {
   username: '00000000-0000-0000-0000-000000000000',
   password: 'refresh.token.of-acr',
 } as const
+
+/** An application of somebody's, as Microsoft Entra knows it, and the token that it gives for that. */
+export const azureApplication = {
+  AZURE_TENANT_ID: '7d3c0a5e-tenant',
+  AZURE_CLIENT_ID: '1b9f4c2e-client',
+  AZURE_CLIENT_SECRET: 'Q~8secret-of-the-application',
+}
+const entraToken = 'entra.token.of-the-application'
 
 /** Azure's page has 100 entries if not told otherwise; here it has one, to show how pages are linked. */
 const pageSize = 1
@@ -27,10 +36,12 @@ export const acr: Emulate = store => {
     expects: { catalog: 'open', deleteTag: 'yes', deleteImage: 'yes' },
     hosts: {
       [blobs]: storage.listener,
+      'login.microsoftonline.com': giveEntraToken,
       [host]: async (request, response) => {
         const [path = ''] = (request.url ?? '').split('?')
         response.setHeader('x-ms-correlation-request-id', 'a1f3')
         if (path === '/oauth2/token') return giveToken(request, response)
+        if (path === '/oauth2/exchange') return exchangeToken(request, response)
         const need = needAt(request)
         const grant = desk.read(request)
         if (grant?.user === undefined || !isEnough(grant, need)) return challenge(request, response, need)
@@ -47,8 +58,9 @@ export const acr: Emulate = store => {
   }
 
   async function giveToken(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { username, password, service, scopes } = await readQuestion(request)
-    if (username !== credential.username || password !== credential.password || service !== host) {
+    const { username, password, refreshToken, service, scopes } = await readQuestion(request)
+    const isUser = username === credential.username && password === credential.password
+    if (!(isUser || refreshToken === credential.password) || service !== host) {
       return answerError(
         response,
         401,
@@ -57,7 +69,7 @@ export const acr: Emulate = store => {
       )
     }
     const access = allowedAccess(scopes, ({ actions }) => actions)
-    answerJson(response, 200, { access_token: desk.give({ user: username, access }, 4500) })
+    answerJson(response, 200, { access_token: desk.give({ user: credential.username, access }, 4500) })
   }
 
   /** Lists in small pages; the `Link` is relative, and ends in a field without a value. */
@@ -74,6 +86,27 @@ export const acr: Emulate = store => {
       },
     })
   }
+}
+
+/** Microsoft Entra, for which a client proves itself by its secret. */
+async function giveEntraToken(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET } = azureApplication
+  const form = new URLSearchParams(await text(request))
+  const isRight =
+    request.url === `/${AZURE_TENANT_ID}/oauth2/v2.0/token` &&
+    form.get('client_id') === AZURE_CLIENT_ID &&
+    form.get('client_secret') === AZURE_CLIENT_SECRET &&
+    form.get('scope') === 'https://containerregistry.azure.net/.default'
+  if (!isRight) return answerJson(response, 401, { error: 'invalid_client' })
+  answerJson(response, 200, { token_type: 'Bearer', expires_in: 3599, access_token: entraToken })
+}
+
+/** Trades Entra's token for one of the registry's own. */
+async function exchangeToken(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const form = new URLSearchParams(await text(request))
+  const isRight = form.get('access_token') === entraToken && form.get('service') === host
+  if (!isRight) return answerError(response, 401, 'UNAUTHORIZED', 'token validation failed')
+  answerJson(response, 200, { refresh_token: credential.password })
 }
 
 /** What Azure asks for: a right of its own for lists of tags, and for deleting. */

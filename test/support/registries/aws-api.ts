@@ -32,6 +32,13 @@ export class AwsRefusal extends Error {
   }
 }
 
+/** What GetAuthorizationToken gives: a login that is good for twelve hours. */
+export function authorizationGrant(credential: { username: string; password: string }): object {
+  const text = `${credential.username}:${credential.password}`
+  const expiresAt = Date.now() / 1000 + 12 * 60 * 60
+  return { authorizationToken: Buffer.from(text).toString('base64'), expiresAt }
+}
+
 /** Answers for such an API. Whose keys a request was signed with, for when and for what, is looked at. */
 export function awsApi({ service, region, target, actions }: AwsApi): RequestListener {
   return async (request, response) => {

@@ -1,7 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readRecorded } from '../fixtures.ts'
 import { readQuestion } from '../token-question.ts'
-import { AwsRefusal, awsApi, awsKeys, batchDelete, describe, type Payload } from './aws-api.ts'
+import {
+  AwsRefusal,
+  authorizationGrant,
+  awsApi,
+  awsKeys,
+  batchDelete,
+  describe,
+  type Payload,
+} from './aws-api.ts'
 import { blobHost } from './blob-host.ts'
 import { answerError, answerJson, type Emulate, forward } from './emulation.ts'
 import { needOf, openTokenDesk } from './token-desk.ts'
@@ -37,6 +45,7 @@ export const ecrPublic: Emulate = store => {
         region: 'us-east-1',
         target: 'SpencerFrontendService',
         actions: {
+          GetAuthorizationToken: async () => ({ authorizationData: authorizationGrant(credential) }),
           DescribeRegistries: async () => readRecorded('ecr-public-registries'),
           BatchDeleteImage: async payload => batchDelete(store, await checked(payload), payload),
           DescribeRepositories: async payload =>

@@ -1,7 +1,15 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { readRecorded } from '../fixtures.ts'
-import { AwsRefusal, awsApi, awsKeys, batchDelete, describe, type Payload } from './aws-api.ts'
+import {
+  AwsRefusal,
+  authorizationGrant,
+  awsApi,
+  awsKeys,
+  batchDelete,
+  describe,
+  type Payload,
+} from './aws-api.ts'
 import { blobHost } from './blob-host.ts'
 import { answerError, basicLogin, type Emulate, forward } from './emulation.ts'
 
@@ -36,6 +44,9 @@ export const ecr: Emulate = store => {
         region,
         target: 'AmazonEC2ContainerRegistry_V20150921',
         actions: {
+          GetAuthorizationToken: async () => ({
+            authorizationData: [{ ...authorizationGrant(credential), proxyEndpoint: `https://${host}` }],
+          }),
           BatchDeleteImage: async payload => batchDelete(store, checked(payload), payload),
           DescribeRepositories: async payload =>
             describe(store, payload, repositoryName => ({

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readRecorded } from '../fixtures.ts'
 import { readQuestion } from '../token-question.ts'
 import { answerJson, basicLogin, type Emulate, forward } from './emulation.ts'
+import { storedRepositories } from './stored-images.ts'
 import { allowedAccess, isEnough, needOf, openTokenDesk } from './token-desk.ts'
 
 const host = 'harbor.example.com'
@@ -76,7 +77,19 @@ export const harbor: Emulate = store => {
       return
     }
     if (method === 'GET' && url.startsWith('/api/v2.0/repositories?')) return listRepositories(url, response)
+    if (method === 'GET' && url.startsWith('/api/v2.0/search?')) return searchFor(url, response)
     answerError(response, 404, 'NOT_FOUND', 'The path is not found')
+  }
+
+  async function searchFor(url: string, response: ServerResponse): Promise<void> {
+    const text = new URL(url, `https://${host}`).searchParams.get('q') ?? ''
+    const names = (await storedRepositories(store)).filter(name => name.includes(text))
+    const repository = names.map(repository_name => ({
+      project_id: 3,
+      project_name: project,
+      repository_name,
+    }))
+    answerJson(response, 200, { project: [], repository })
   }
 
   async function listRepositories(url: string, response: ServerResponse): Promise<void> {

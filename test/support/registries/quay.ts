@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readQuestion } from '../token-question.ts'
 import { answerJson, type Emulate, forward } from './emulation.ts'
+import { storedRepositories } from './stored-images.ts'
 import { allowedAccess, isEnough, needOf, openTokenDesk } from './token-desk.ts'
 
 const host = 'quay.io'
@@ -24,6 +25,7 @@ export const quay: Emulate = store => {
       [host]: async (request, response) => {
         const [path = ''] = (request.url ?? '').split('?')
         if (path === '/v2/auth') return giveToken(request, response)
+        if (path === '/api/v1/find/repositories') return findRepositories(request, response)
         const grant = desk.read(request)
         if (path === '/v2/') {
           response
@@ -48,6 +50,20 @@ export const quay: Emulate = store => {
         await answerContent(request, response, path)
       },
     },
+  }
+
+  /** A page for each repository, to show that there may be several. */
+  async function findRepositories(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { searchParams } = new URL(request.url ?? '', `https://${host}`)
+    const page = Number(searchParams.get('page'))
+    const names = (await storedRepositories(store)).filter(name =>
+      name.includes(searchParams.get('query') ?? ''),
+    )
+    const results = names.slice(page - 1, page).map(full => {
+      const [namespace, ...rest] = full.split('/')
+      return { kind: 'repository', namespace: { name: namespace }, name: rest.join('/'), stars: 3 }
+    })
+    answerJson(response, 200, { results, has_additional: page < names.length, page, page_size: 1 })
   }
 
   async function giveToken(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { ListedLogin } from '../../../credentials/context.ts'
 import { openCredentials } from '../../../credentials/credentials.ts'
 import type { CliContext } from '../../context.ts'
+import { mustBeThere } from '../../login-search.ts'
 import * as options from '../../options.ts'
 import { printable } from '../../printable.ts'
 import { type CommonFlags, Session, withSession } from '../../session.ts'
@@ -23,6 +24,7 @@ export function define(command: Command, context: CliContext): void {
 }
 
 async function run(flags: ListFlags, context: CliContext): Promise<void> {
+  if (flags.authfile !== undefined) await mustBeThere(flags.authfile)
   await withSession(new Session(context, flags), async session => {
     const credentials = openCredentials(session.connections.credentialContext(options.endFlags({ ...flags })))
     const logins = await credentials.listLogins()

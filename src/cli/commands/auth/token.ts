@@ -37,8 +37,22 @@ async function run(text: string, flags: TokenFlags, context: CliContext): Promis
   await withSession(new Session(context, flags, { registries: [target.registry] }), async session => {
     const registry = await session.connections.registry(target.registry, options.endFlags(flags))
     const token = await registry.token({ scopes, repository: target.repository })
+    const missing = await missingActionsOf(token, target, flags)
+    if (missing.length > 0) session.say(`warning: the token grants no right to ${missing.join(' or ')}`)
     await session.printRaw(Buffer.from(`${token}\n`))
   })
+}
+
+/** What is not granted is left out of a token without a word; some tokens can be read. */
+async function missingActionsOf(
+  token: string,
+  { repository }: CredentialTarget,
+  { scope, ...flags }: TokenFlags,
+): Promise<string[]> {
+  if (scope !== undefined || repository === undefined) return []
+  const { missingActions, readClaims } = await import('../../../doctor/token-claims.ts')
+  const claims = readClaims(token)
+  return claims?.access === undefined ? [] : missingActions(claims, repository, actionsOf(flags))
 }
 
 function scopesOf({ registry, repository }: CredentialTarget, flags: TokenFlags): readonly string[] {
@@ -48,10 +62,12 @@ function scopesOf({ registry, repository }: CredentialTarget, flags: TokenFlags)
     return scope
   }
   if (repository !== undefined) {
-    return [
-      `repository:${repository}:${['pull', ...(push ? ['push'] : []), ...(remove ? ['delete'] : [])].join(',')}`,
-    ]
+    return [`repository:${repository}:${actionsOf(flags).join(',')}`]
   }
   if (!push && !remove) return []
   throw new DrayError('USAGE', `${registry} is a whole registry: --push and --delete are about a repository`)
+}
+
+function actionsOf({ push = false, delete: remove = false }: Pick<TokenFlags, 'push' | 'delete'>): string[] {
+  return ['pull', ...(push ? ['push'] : []), ...(remove ? ['delete'] : [])]
 }

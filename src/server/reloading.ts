@@ -1,0 +1,43 @@
+import { isDrayError } from '../errors.ts'
+
+export interface ReloadingOptions {
+  /** Each looks whether its files have changed, and reads them; after a failure what they held before counts. */
+  readonly reloads: readonly (() => Promise<void>)[]
+  readonly everyMs: number
+  readonly onWarning: ((message: string) => void) | undefined
+}
+
+/** Looks now and then whether files have changed. */
+export class Reloading {
+  readonly #options: ReloadingOptions
+  readonly #timer: NodeJS.Timeout
+  #last = Promise.resolve()
+
+  constructor(options: ReloadingOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => this.reload(), options.everyMs)
+    this.#timer.unref()
+  }
+
+  /** Looks at once. Files that cannot be used are told of, once for each change. */
+  reload(): Promise<void> {
+    this.#last = this.#last.then(() => this.#reloadAll())
+    return this.#last
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#last
+  }
+
+  async #reloadAll(): Promise<void> {
+    for (const reload of this.#options.reloads) {
+      try {
+        await reload()
+      } catch (error) {
+        const reason = isDrayError(error) ? error.message : String(error)
+        this.#options.onWarning?.(`${reason}; what was read before goes on to count`)
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import { rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ParsedFiles } from '../../src/files/parsed-files.ts'
+import { makeTempDir, type TempDir } from '../support/temp-dir.ts'
+
+let folder: TempDir
+let path: string
+beforeEach(async () => {
+  folder = await makeTempDir()
+  path = join(folder.path, 'file')
+})
+afterEach(() => folder.remove())
+
+/** Reads numbers, and counts how often it does. */
+function numbers(clock = later, limit = 100) {
+  const files = {
+    count: 0,
+    parsed: new ParsedFiles({
+      limit,
+      clock,
+      parse: bytes => {
+        files.count++
+        return { number: Number(bytes.toString()) }
+      },
+    }),
+  }
+  return files
+}
+
+/** A clock that is so far ahead that every file is old. */
+const later = () => Date.now() + 3_600_000
+
+describe('a file that is read again and again', () => {
+  it('is parsed once, as long as it stays the same', async () => {
+    const { parsed } = numbers()
+    await writeFile(path, '1')
+    const first = await parsed.read(path)
+    expect(first).toEqual({ number: 1 })
+    expect(await parsed.read(path)).toBe(first)
+  })
+
+  it('is seen to have changed, in place and by another in its place', async () => {
+    const files = numbers()
+    await writeFile(path, '1')
+    await files.parsed.read(path)
+    await writeFile(path, '22')
+    expect(await files.parsed.read(path)).toEqual({ number: 22 })
+    await writeFile(`${path}.new`, '33')
+    await rename(`${path}.new`, path)
+    expect(await files.parsed.read(path)).toEqual({ number: 33 })
+    expect(files.count).toBe(3)
+  })
+
+  it('is not trusted while it is so young that a change might not show', async () => {
+    const files = numbers(Date.now)
+    await writeFile(path, '1')
+    await files.parsed.read(path)
+    await files.parsed.read(path)
+    expect(files.count).toBe(2)
+  })
+
+  it('is not believed to be old by the time that somebody gave it', async () => {
+    const files = numbers(Date.now)
+    await writeFile(path, '1')
+    await utimes(path, new Date(0), new Date(0))
+    await files.parsed.read(path)
+    await files.parsed.read(path)
+    expect(files.count).toBe(2)
+  })
+
+  it('is undefined when it is not there, before and after', async () => {
+    const { parsed } = numbers()
+    expect(await parsed.read(path)).toBeUndefined()
+    await writeFile(path, '1')
+    await parsed.read(path)
+    await rm(path)
+    expect(await parsed.read(path)).toBeUndefined()
+  })
+
+  it('is refused when it is too large', async () => {
+    await writeFile(path, '12345')
+    await expect(numbers(later, 4).parsed.read(path)).rejects.toMatchObject({ code: 'INTEGRITY' })
+  })
+})
