@@ -81,13 +81,22 @@ export type { ReferrersOptions } from './registry/referrers.ts'
 export { Registry, type RegistryOptions, type RepositoryOptions } from './registry/registry.ts'
 export { RegistryError } from './registry/registry-error.ts'
 export { Repository } from './registry/repository.ts'
+export type { CertificateUser } from './server/auth/certificate-login.ts'
 export { readHtpasswd } from './server/auth/htpasswd.ts'
+export { type PublicKeys, readPublicKeys } from './server/auth/public-keys.ts'
+export { type TokenAlgorithm, TokenKey } from './server/auth/token-key.ts'
+export type { Users } from './server/auth/users.ts'
 export {
+  type AccessRules,
   type RegistryServer,
   type RequestEvent,
+  type Right,
+  type Rule,
   type ServerAuth,
+  type ServerLimits,
   type ServerOptions,
   startServer,
+  type TlsOptions,
 } from './server/server.ts'
 export { copyImage } from './transfer/copy.ts'
 export type { CopyOptions } from './transfer/copy-options.ts'

@@ -1,5 +1,5 @@
 import { isDrayError } from '../errors.ts'
-import type { Descriptor } from '../oci/descriptor.ts'
+import { type IndexEntry, imageNameKey, refNameKey } from '../layout/index-entries.ts'
 import type { Digest } from '../oci/digest.ts'
 import { parseReference, type Reference } from '../oci/reference.ts'
 
@@ -33,12 +33,13 @@ export function formatImageName({ repository, tag, digest }: ImageName): string 
   return tag === undefined ? `${repository}@${digest}` : `${repository}:${tag}`
 }
 
-const imageNameKeys = ['io.containerd.image.name', 'org.opencontainers.image.ref.name']
+const imageNameKeys = [imageNameKey, refNameKey]
 
 /** What an entry of index.json is called: as containerd names it, in full, else as image-spec v1.1, annotations.md, has it. */
-export function nameOfEntry({ annotations }: Descriptor): ImageName {
-  const text = imageNameKeys.map(key => annotations?.[key]).find(name => name !== undefined && name !== '')
-  return text === undefined ? {} : parseImageName(text)
+export function nameOfEntry({ annotations }: Pick<IndexEntry, 'annotations'>): ImageName {
+  const names = imageNameKeys.map(key => annotations?.[key])
+  const text = names.find(name => typeof name === 'string' && name !== '')
+  return typeof text === 'string' ? parseImageName(text) : {}
 }
 
 /** The image to which a tag of cosign's belongs (`sha256-….sig`), which holds its signatures, attestations or SBOM. */

@@ -3,10 +3,11 @@ import { DrayError, isDrayError, quote } from '../errors.ts'
 import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts'
 import { formatReference, parseReference, tagFault } from '../oci/reference.ts'
 
-const refNameKey = 'org.opencontainers.image.ref.name'
+/** The annotation that holds an entry's tag, or its name in full. */
+export const refNameKey = 'org.opencontainers.image.ref.name'
 
 /** containerd's annotation for an image's name in full, by which docker, nerdctl and ctr know an image of a layout. */
-const imageNameKey = 'io.containerd.image.name'
+export const imageNameKey = 'io.containerd.image.name'
 
 /**
  * A descriptor in index.json, checked no further than is needed to keep it: an entry with a digest algorithm or field

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { makeFolder } from '../files/make-folder.ts'
+import { isLayout } from '../layout/layout-file.ts'
 import type { Address } from './address.ts'
 import type { Authorizer } from './auth/authorizer.ts'
 import { type AccessOptions, openAuthorizer, reloadsOf } from './auth/server-auth.ts'
@@ -35,7 +36,10 @@ export interface RegistryServer {
 
 /** What a registry serves, where, and to whom. */
 export interface ServerOptions extends AccessOptions, StorageOptions {
-  /** Holds the repositories, each an OCI layout at `dir/<repository>`; made where it is missing. */
+  /**
+   * Holds the repositories, each an OCI layout at `dir/<repository>`; made where it is missing. Or is itself a layout whose
+   * images have names in full, as `dray pull` writes them, which is then only read.
+   */
   readonly dir: string
   readonly host: string
   /** 0 takes a free one. */
@@ -67,9 +71,14 @@ const uploadTtlMs = 24 * 3600 * 1000
  * make no sense
  */
 export async function startServer(options: ServerOptions): Promise<RegistryServer> {
-  const { dir, host, port, clock = Date.now, readOnly = false, graceMs = defaultGraceMs } = options
+  const { dir, host, port, clock = Date.now, graceMs = defaultGraceMs } = options
   const authorizer = await openAuthorizer(options, clock)
-  const storage = new Storage(dir, options)
+  const isBundle = await isLayout(dir)
+  const readOnly = isBundle || (options.readOnly ?? false)
+  if (isBundle) {
+    options.onWarning?.(`${dir} is one layout with images of many repositories; it is served to be read only`)
+  }
+  const storage = new Storage(dir, { ...options, isBundle })
   if (!readOnly) {
     await makeFolder(dir)
     await storage.uploads.removeOlderThan(Date.now() - uploadTtlMs)

@@ -6,6 +6,7 @@ import { type Layout, openLayout } from '../layout/layout.ts'
 import { LayoutCache } from '../layout/layout-cache.ts'
 import type { Digest } from '../oci/digest.ts'
 import { repositoryFault } from '../oci/reference.ts'
+import { Bundle } from './bundle.ts'
 import { RegistryFault } from './errors.ts'
 import { referrersIn, tagsOf } from './listings.ts'
 import { ManifestCache } from './manifest-cache.ts'
@@ -17,6 +18,8 @@ const layoutNames: readonly string[] = ['blobs', 'index.json', 'oci-layout']
 
 /** What a folder is served by. */
 export interface StorageOptions {
+  /** The folder is one layout with images of many repositories, which is only read. */
+  readonly isBundle?: boolean | undefined
   /** Refuse a manifest that refers to blobs which are not there; else the answer warns of them. */
   readonly requireBlobs?: boolean | undefined
   /** Now, in milliseconds since 1970. */
@@ -25,7 +28,8 @@ export interface StorageOptions {
 
 /**
  * The folder that the registry serves: each repository is an OCI layout of its own at `DIR/<repository>`, and
- * unfinished uploads are in `DIR/_uploads`, a name that no repository can have.
+ * unfinished uploads are in `DIR/_uploads`, a name that no repository can have. Or the folder is one layout of many
+ * repositories, to be read only.
  */
 export class Storage {
   readonly uploads: UploadStore
@@ -36,9 +40,11 @@ export class Storage {
   readonly #dir: string
   readonly #locks = new KeyedLock()
   readonly #cache: LayoutCache
+  readonly #bundle: Bundle | undefined
 
-  constructor(dir: string, { requireBlobs = false, clock }: StorageOptions = {}) {
+  constructor(dir: string, { isBundle = false, requireBlobs = false, clock }: StorageOptions = {}) {
     this.#cache = new LayoutCache(clock)
+    this.#bundle = isBundle ? new Bundle(dir, this.#cache) : undefined
     this.#dir = dir
     this.requireBlobs = requireBlobs
     this.uploads = new UploadStore(join(dir, '_uploads'), this.#locks)
@@ -52,7 +58,9 @@ export class Storage {
   }
 
   async find(repository: string): Promise<Layout | undefined> {
-    return ifThere(this.#openLayout(repository, false))
+    if (this.#bundle === undefined) return ifThere(this.#openLayout(repository, false))
+    checkRepository(repository)
+    return this.#bundle.find(repository)
   }
 
   /** Opens a repository that may not be there yet; its first write makes it. */
@@ -62,6 +70,7 @@ export class Storage {
 
   /** The names of all repositories, in order of their characters. */
   async repositories(): Promise<string[]> {
+    if (this.#bundle !== undefined) return this.#bundle.repositories()
     const found: string[] = []
     for await (const name of this.#walk('')) {
       if (await this.#cache.isLayout(join(this.#dir, name))) found.push(name)

@@ -211,6 +211,21 @@ describe.each(['dray serve', 'docker-registry'])('a bundle of images from %s', p
       expect((await dray(['digest', `${site.host}/unpacked/app/hello:1.0`])).stdout).toBe(`${digest}\n`)
     })
 
+    it('is served when it is unpacked by others, to be read only', async () => {
+      await mkdir(`${folder.path}/as-it-is`)
+      expect(await run('tar', ['-xf', bundle, '-C', `${folder.path}/as-it-is`])).toMatchObject({ code: 0 })
+      const served = await serve('as-it-is')
+      expect((await dray(['catalog', served])).stdout).toBe('app/hello\ndb/hello\n')
+      expect((await dray(['ls', `${served}/db/hello`])).stdout).toBe('1.0\n')
+      const back = `${folder.path}/from-unpacked.tar`
+      await dray(['pull', '--referrers', `${served}/app/hello:1.0`, back])
+      const { images } = (await drayJson(['ls', back])) as Contents
+      expect(images[0]).toMatchObject({ digest })
+      expect(new Set(images[0]?.referrers.map(each => each.digest))).toEqual(referrers())
+      if (requirePeers('crane')) await crane(['validate', '--remote', `${served}/app/hello:1.0`])
+      await drayFails(1, ['copy', '-q', `oci:${fixturePath('hello')}:1.0`, `${served}/app/hello:2.0`])
+    })
+
     it('that is damaged is told as such', async () => {
       const path = `${folder.path}/cut.tar`
       const bytes = await readFile(bundle)

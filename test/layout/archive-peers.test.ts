@@ -42,6 +42,16 @@ async function copyOut(source: ImageSource, from: string) {
 
 const everything = { digest, manifests: { copied: 4 }, blobs: { copied: 7 } }
 
+describe('umoci', () => {
+  it('makes a layout that is read, also as an archive with "./" in front of its names', async () => {
+    const path = fixturePath('oci-archives', 'umoci.tar')
+    await using archive = await openLayoutArchive(path, { tmpDir: folder.path })
+    expect(await archive.listTags()).toEqual(['made'])
+    const copied = await copyOut(archive, 'made')
+    expect(copied).toMatchObject({ digest: (await archive.resolve('made')).digest, blobs: { copied: 4 } })
+  })
+})
+
 describe.skipIf(!requirePeers('skopeo'))('skopeo', patience, () => {
   it('writes an archive that is read', async () => {
     await skopeo(['copy', '--all', `oci:${fixture}:1.0`, `oci-archive:${inFolder('a.tar')}:1.0`])
