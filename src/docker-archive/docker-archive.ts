@@ -8,7 +8,7 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
 import { descriptorOf, type Manifest } from '../oci/manifest.ts'
 import { openArchive } from '../tar/open-archive.ts'
-import { TarFile } from '../tar/tar-file.ts'
+import type { TarFile } from '../tar/tar-file.ts'
 import type { TarFileEntry } from '../tar/tar-header.ts'
 import { type ArchivedImage, listedImages } from './archived-image.ts'
 import { fullName } from './image-name.ts'
@@ -38,16 +38,13 @@ export async function openDockerArchive(
   source: string | Chunks | TarFile,
   { tmpDir, name, signal }: OpenDockerArchiveOptions,
 ): Promise<DockerArchive> {
-  const path = typeof source === 'string' ? source : source instanceof TarFile ? source.name : (name ?? '-')
-  const tar =
-    source instanceof TarFile
-      ? source
-      : await openArchive(source, { temporaryFolder: tmpDir, name: path, signal })
+  const path = typeof source === 'string' ? source : (name ?? '-')
+  const tar = await openArchive(source, { temporaryFolder: tmpDir, name: path, signal })
   try {
     const files = new LayerFiles(tar)
     const images = (await listedImages(tar, signal)) ?? (await v1Images(tar, files, signal))
     if (images === undefined) throw noDockerArchive(tar)
-    const storeName = `docker-archive:${path}`
+    const storeName = `docker-archive:${tar.name}`
     const originals = await OriginalManifests.open(tar, storeName)
     return new DockerArchive({ name: storeName, tar, images, files, originals, signal })
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Chunks } from '../flow.ts'
 import { openArchive } from '../tar/open-archive.ts'
-import { TarFile } from '../tar/tar-file.ts'
+import type { TarFile } from '../tar/tar-file.ts'
 import { ArchiveFiles } from './archive-files.ts'
 import { LayoutReader } from './layout-reader.ts'
 
@@ -25,13 +25,10 @@ export async function openLayoutArchive(
   source: string | Chunks | TarFile,
   { tmpDir, name, signal }: OpenLayoutArchiveOptions,
 ): Promise<LayoutArchive> {
-  const path = typeof source === 'string' ? source : source instanceof TarFile ? source.name : (name ?? '-')
-  const tar =
-    source instanceof TarFile
-      ? source
-      : await openArchive(source, { temporaryFolder: tmpDir, name: path, signal })
+  const path = typeof source === 'string' ? source : (name ?? '-')
+  const tar = await openArchive(source, { temporaryFolder: tmpDir, name: path, signal })
   try {
-    return new LayoutArchive(`oci-archive:${path}`, tar, await ArchiveFiles.open(tar))
+    return new LayoutArchive(`oci-archive:${tar.name}`, tar, await ArchiveFiles.open(tar))
   } catch (error) {
     await tar.close()
     throw error

@@ -8,7 +8,7 @@ import { untilAborted } from '../until-aborted.ts'
 import { aborted } from './aborted.ts'
 import { compressionOf, magicBytes } from './compression.ts'
 import { type DecompressLimits, decompressed } from './decompress.ts'
-import { indexedTarFile, type TarFile } from './tar-file.ts'
+import { indexedTarFile, TarFile } from './tar-file.ts'
 import type { TarLimits } from './tar-limits.ts'
 
 export interface OpenArchiveOptions extends TarLimits, DecompressLimits {
@@ -21,13 +21,18 @@ export interface OpenArchiveOptions extends TarLimits, DecompressLimits {
 }
 
 /**
- * Opens an archive, plain or compressed with gzip or zstd, from a file or from chunks. A plain file is read where it is;
+ * Opens an archive, plain or compressed with gzip or zstd, from a file or from chunks; one that is open already is given
+ * back. A plain file is read where it is;
  * everything else is written, unpacked, into a file without a name in the temporary folder, which the system removes when
  * the archive is closed, and also when the program is killed.
  * @throws DrayError `NOT_FOUND`, `IO`, `ABORTED`, `UNSUPPORTED` for zstd where this Node.js has none; `INTEGRITY` as
  * `readTar` and `decompressed`; what the chunks throw
  */
-export async function openArchive(source: string | Chunks, options: OpenArchiveOptions): Promise<TarFile> {
+export async function openArchive(
+  source: string | Chunks | TarFile,
+  options: OpenArchiveOptions,
+): Promise<TarFile> {
+  if (source instanceof TarFile) return source
   if (typeof source !== 'string') return spooled(source, options.name ?? 'the archive', options)
   const name = options.name ?? source
   const file = await onDisk(name, open(source, 'r'))

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Connections } from '../../src/cli/connections.ts'
 import type { CliContext } from '../../src/cli/context.ts'
 import type { EndFlags } from '../../src/cli/options.ts'
+import { openCredentials } from '../../src/credentials/credentials.ts'
 import type { TraceEvent } from '../../src/http/trace.ts'
 import { makeAuthority, readKeyPair } from '../support/certificates.ts'
 import { type LoopbackServer, startLoopback } from '../support/loopback.ts'
@@ -31,7 +32,7 @@ describe('a connection', () => {
   }
 
   /** The configuration is that of the sandbox, of the system too. */
-  function connect(env: Record<string, string> = {}): Connections {
+  function connect(env: Record<string, string> = {}, registries: readonly string[] = []): Connections {
     const { signal } = new AbortController()
     const home = { homeDir: join(folder, 'home'), platform: 'linux', uid: 1000 } as const
     // Neither stream is of any use here.
@@ -42,7 +43,7 @@ describe('a connection', () => {
       if (event.type === 'warning') warnings.push(JSON.stringify(event))
     }
     const connections = new Connections(context, {
-      registries: [],
+      registries,
       etcDir: join(folder, 'etc'),
       onTrace,
       onEvent,
@@ -97,6 +98,22 @@ describe('a connection', () => {
       credential: { kind: 'basic', username: 'u', password: 'p' },
     })
     expect(warnings).toEqual([expect.stringContaining('can be read by others')])
+  })
+
+  it.each<[registries: string[], foundAt: string[]]>([
+    [['a.test'], ['a.test']],
+    [['a.test', 'a.test'], ['a.test']],
+    [['a.test', 'b.test'], []],
+  ])('of a command that talks to %j uses the login of the environment at %j', async (registries, foundAt) => {
+    const env = { DRAY_USERNAME: 'ci', DRAY_PASSWORD: 'p' }
+    const { findCredential } = openCredentials(connect(env, registries).credentialContext({}))
+    const found = await Promise.all(
+      ['a.test', 'b.test', 'c.test'].map(async registry =>
+        (await findCredential({ registry })) ? [registry] : [],
+      ),
+    )
+    expect(found.flat()).toEqual(foundAt)
+    expect(warnings).toHaveLength(foundAt.length === 0 ? 1 : 0)
   })
 
   it('goes over plain HTTP where a registries.conf asks for no more and the server speaks no TLS', async () => {

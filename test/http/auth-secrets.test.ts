@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { DrayError, type ErrorCode } from '../../src/errors.ts'
 import type { HttpRequest } from '../../src/http/message.ts'
 import { challenge, type FakeAnswer, json } from '../support/fake-send.ts'
 import { anna, annasBasic, bearer, meet, pull, push, token } from './auth-meeting.ts'
@@ -70,6 +71,46 @@ describe('a stored credential that is refused', () => {
     await expect(send(pull)).rejects.toMatchObject({ code: 'UNAUTHORIZED', message: /wrong password/ })
     expect(warnings).toEqual([])
   })
+})
+
+describe('a login that is not to be had', () => {
+  const lacking = (code: ErrorCode) => ({
+    findCredential: () => Promise.reject(new DrayError(code, 'no login from the helper')),
+  })
+
+  it.each<ErrorCode>(['UNAUTHORIZED', 'NETWORK', 'UNSUPPORTED'])(
+    'is done without where everybody may read, with a warning: %s',
+    async code => {
+      const { send, desk, warnings } = meet(
+        [challenge(bearer), {}],
+        [token('anonymous')],
+        anna,
+        lacking(code),
+      )
+      expect(await send(pull)).toMatchObject({ status: 200 })
+      expect(desk.authorizations).toEqual([undefined])
+      expect(warnings).toEqual(['no login from the helper; going on without it'])
+    },
+  )
+
+  it.each<[what: string, request: HttpRequest]>([
+    ['a push', push],
+    ['a delete', { ...pull, method: 'DELETE', scopes: [] }],
+    ['a login', { ...pull, requireCredential: true }],
+  ])('is an error for %s', async (_, request) => {
+    const { send, desk } = meet([challenge(bearer)], [], anna, lacking('UNAUTHORIZED'))
+    await expect(send(request)).rejects.toMatchObject({ message: 'no login from the helper' })
+    expect(desk.requests).toEqual([])
+  })
+
+  it.each<ErrorCode>(['IO', 'INTEGRITY', 'TIMEOUT', 'USAGE'])(
+    'is an error where it is there and cannot be read: %s',
+    async code => {
+      const { send, desk } = meet([challenge(bearer)], [], anna, lacking(code))
+      await expect(send(pull)).rejects.toMatchObject({ code })
+      expect(desk.requests).toEqual([])
+    },
+  )
 })
 
 describe('a secret stays at home', () => {
