@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { Agent, Dispatcher } from 'undici'
 import { flow, pour, watched } from '../flow.ts'
@@ -54,6 +55,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
   const proxyFor = proxyChoice(options.proxy)
   // Not the options' signal: behind that, uploads are still cancelled by requests with a signal of their own.
   const closing = new AbortController()
+  // Every connection that is being opened listens to it; before Node 22 more than ten look like a leak.
+  setMaxListeners(0, closing.signal)
   const connect = createConnector({
     tls: once(() => tlsOptions(options.tls ?? {})),
     proxyFor,

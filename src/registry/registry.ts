@@ -15,6 +15,7 @@ import { unknownProvider } from './providers/known-providers.ts'
 import type { OpenProvider } from './providers/open-provider.ts'
 import type { FoundRepository, ProviderId } from './providers/provider.ts'
 import { expectStatus } from './registry-error.ts'
+import { registryUrl } from './registry-url.ts'
 import { Repository } from './repository.ts'
 
 export interface RegistryOptions extends PaceLimits {
@@ -214,19 +215,6 @@ export class Registry {
     const { obtainToken } = await import('./obtain-token.ts')
     return obtainToken(this.#context, options)
   }
-}
-
-/**
- * Where a registry's API answers: Docker Hub has a host of its own, loopback hosts speak plain HTTP by default.
- */
-export function registryUrl(registry: string, plainHttp: boolean = isLoopback(registry)): URL {
-  const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry
-  return new URL(`${plainHttp ? 'http' : 'https'}://${host}/`)
-}
-
-/** True for `localhost`, `127.0.0.0/8` and `[::1]`, with any port. */
-export function isLoopback(registry: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(registry)
 }
 
 /** Docker Hub refuses some requests without a User-Agent. */

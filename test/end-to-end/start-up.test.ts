@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { startEmbeddedRegistry } from '../support/embedded-registry.ts'
@@ -44,7 +44,7 @@ it('a verb on a folder loads nothing of the network', async () => {
   }
 })
 
-it('a request over plain HTTP loads nothing of TLS, HTTP/2 or fetch', async () => {
+it('a request over plain HTTP loads nothing of TLS, HTTP/2, fetch, streams of files or timing', async () => {
   await using registry = await startEmbeddedRegistry()
   await dray(['copy', '--quiet', `oci:${fixturePath('hello')}:1.0`, `${registry.host}/hello:1.0`])
   const { builtin } = await loadedBy('digest', `${registry.host}/hello:1.0`)
@@ -52,4 +52,11 @@ it('a request over plain HTTP loads nothing of TLS, HTTP/2 or fetch', async () =
   for (const name of ['tls', 'http2', 'zlib', 'internal/deps/undici/undici', 'worker_threads']) {
     expect(builtin).not.toContain(name)
   }
+  for (const name of ['internal/fs/streams', 'perf_hooks']) expect(builtin).not.toContain(name)
+})
+
+it('the program holds no maker of JSON Schemas, which only the library has a use for', async () => {
+  expect(await readFile(join(import.meta.dirname, '../../dist/cli/main.cjs'), 'utf8')).not.toContain(
+    'toJSONSchema',
+  )
 })

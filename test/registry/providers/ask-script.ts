@@ -3,7 +3,7 @@ import { isDrayError } from '../../../src/errors.ts'
 import { parseChallenges } from '../../../src/http/challenge.ts'
 import { headersFrom } from '../../../src/http/message.ts'
 import type { ProviderAccess } from '../../../src/registry/providers/provider.ts'
-import { registryUrl } from '../../../src/registry/registry.ts'
+import { registryUrl } from '../../../src/registry/registry-url.ts'
 import type { WebRequest } from '../../../src/web-service.ts'
 import { type FakeAnswer, fakeSend, type SeenRequest } from '../../support/fake-send.ts'
 
