@@ -3,6 +3,7 @@ import { type EmbeddedRegistry, startEmbeddedRegistry } from '../support/embedde
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts'
 import { fixtureDescriptor, fixturePath } from '../support/fixtures.ts'
 import { runDray } from '../support/run.ts'
+import { makeTempDir } from '../support/temp-dir.ts'
 import { dray, drayFails, drayJson, patience } from './dray.ts'
 
 const hello = `oci:${fixturePath('hello')}`
@@ -50,6 +51,28 @@ Layers (422 B shared, 436 B added, 321 B removed)
       '  ~  bin/hello  file  536 B  content\n  -  etc/motd   file  77 B   0644\n',
     )
   })
+
+  it.each(['oci-archive:%s/hello.tar.gz:1.1', 'docker-archive:%s/hello.tar:hello:1.1', 'dir:%s/hello'])(
+    'finds the same between a layout and %s',
+    async form => {
+      await using folder = await makeTempDir()
+      const location = form.replace('%s', folder.path)
+      await dray(['copy', '--quiet', `${hello}:1.1`, location])
+      const { stdout } = await dray([
+        'diff',
+        '--files',
+        '--platform',
+        'linux/amd64',
+        `${hello}:1.0`,
+        location,
+      ])
+      expect(stdout).toContain('  ~  env.HELLO_VERSION                             1.0 → 1.1\n')
+      expect(stdout.split('\nFiles\n')[1]).toBe(
+        '  ~  bin/hello  file  536 B  content\n  -  etc/motd   file  77 B   0644\n',
+      )
+      expect((await dray(['diff', `${hello}:1.1`, location])).stdout).toContain('\nidentical\n')
+    },
+  )
 
   it('lists the platforms of two indexes', async () => {
     const { stdout } = await dray(['diff', `${hello}:1.0`, `${hello}:1.1`])
