@@ -79,7 +79,12 @@ function cutLater(request: IncomingMessage, delayMs: number): void {
   if (request.complete) return
   const { socket } = request
   const timer = setTimeout(() => socket.destroy(), delayMs)
-  const forget = () => clearTimeout(timer)
+  const forget = () => {
+    clearTimeout(timer)
+    request.off('end', forget)
+    // Other requests come by the same connection.
+    socket.off('close', forget)
+  }
   request.once('end', forget)
   socket.once('close', forget)
 }

@@ -113,6 +113,25 @@ describe('a client that is slow on purpose', () => {
   })
 })
 
+describe('a connection that is kept', () => {
+  it('has nothing piled up on it by bodies that were refused', async () => {
+    const warnings: Error[] = []
+    const listen = (warning: Error) => warnings.push(warning)
+    process.on('warning', listen)
+    try {
+      await using registry = await startEmbeddedRegistry()
+      for (let count = 0; count < 20; count += 1) {
+        const body = Buffer.alloc(200_000)
+        expect((await registry.ask('PATCH', '/v2/a/blobs/uploads/none', { body })).status).toBe(404)
+      }
+      await new Promise(resolve => setImmediate(resolve))
+    } finally {
+      process.off('warning', listen)
+    }
+    expect(warnings).toEqual([])
+  })
+})
+
 describe('a request that is too large', () => {
   it('is refused for its headers', async () => {
     await using registry = await startEmbeddedRegistry()
