@@ -3,7 +3,7 @@ import { maxConfigBytes, parseConfig } from '../oci/config.ts'
 import { collect } from '../oci/content.ts'
 import type { Digest } from '../oci/digest.ts'
 import { childBlobs, type Manifest } from '../oci/manifest.ts'
-import { mediaTypes } from '../oci/media-types.ts'
+import { isConfigType } from '../oci/media-types.ts'
 import { formatPlatform } from '../oci/platform.ts'
 import { offeredPlatforms } from '../transfer/platform-choice.ts'
 import { readBlob } from '../transfer/read-blob.ts'
@@ -20,7 +20,7 @@ export async function platformsOf(
   if (root?.kind === 'index') return offeredPlatforms(root.content.manifests)
   if (root?.kind !== 'image') return []
   const { config } = root.content
-  if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== mediaTypes.dockerConfig) return []
+  if (!isConfigType(config.mediaType)) return []
   const name = `the configuration of ${store.name}@${root.digest}`
   const { os, architecture, variant } = parseConfig(
     await collect(readBlob(store, config), maxConfigBytes, name),

@@ -1,6 +1,6 @@
 import type { ImageConfig } from '../oci/config.ts'
 import type { Manifest } from '../oci/manifest.ts'
-import { isImageConfig } from './image-config.ts'
+import { isConfigType } from '../oci/media-types.ts'
 
 /** Fields by names such as `user`, `env.PATH` and `annotations.org.opencontainers.image.title`; values are JSON. */
 export type Fields = ReadonlyMap<string, unknown>
@@ -16,7 +16,7 @@ export function manifestFields(manifest: Manifest): Fields {
   const { artifactType, annotations, subject } = manifest.content
   const config = manifest.kind === 'image' ? manifest.content.config : undefined
   // Of an image's config the fields are compared; of what an artifact has in that place there is only the digest.
-  const isOpaque = config !== undefined && !isImageConfig(config)
+  const isOpaque = config !== undefined && !isConfigType(config.mediaType)
   return filled([
     ['mediaType', manifest.mediaType],
     ['artifactType', artifactType],

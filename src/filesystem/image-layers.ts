@@ -5,7 +5,7 @@ import { collect } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { type Digest, hexOf, isDigest } from '../oci/digest.ts'
 import type { Manifest } from '../oci/manifest.ts'
-import { mediaTypes } from '../oci/media-types.ts'
+import { isConfigType } from '../oci/media-types.ts'
 import { blobName, type ReadBlobOptions, readBlob } from '../transfer/read-blob.ts'
 
 /** A layer of an image. */
@@ -92,10 +92,6 @@ export function oneLayer(image: ImageLayers, wanted: string): ImageLayers {
 
 function isStartOf(text: string, digest: Digest): boolean {
   return text.length >= 6 && (digest.startsWith(text) || hexOf(digest).startsWith(text))
-}
-
-function isConfigType(mediaType: string): boolean {
-  return mediaType === mediaTypes.ociConfig || mediaType === mediaTypes.dockerConfig
 }
 
 /** How a layer is compressed is told by its first bytes; registries and builders err in the media type. */

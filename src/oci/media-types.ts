@@ -27,6 +27,11 @@ export function isIndexType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerList
 }
 
+/** True for the configuration of an image that can be run; what an artifact has in that place is its own affair. */
+export function isConfigType(mediaType: string): boolean {
+  return mediaType === mediaTypes.ociConfig || mediaType === mediaTypes.dockerConfig
+}
+
 /** True for Docker's schema 1, signed or not. */
 export function isSchema1Type(mediaType: string): boolean {
   return mediaType === mediaTypes.dockerSchema1 || mediaType === mediaTypes.dockerSchema1Signed

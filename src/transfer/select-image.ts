@@ -3,7 +3,7 @@ import type { ImageSource } from '../image-store.ts'
 import { maxConfigBytes, parseConfig } from '../oci/config.ts'
 import { collect } from '../oci/content.ts'
 import type { ImageManifest, Manifest } from '../oci/manifest.ts'
-import { mediaTypes } from '../oci/media-types.ts'
+import { isConfigType } from '../oci/media-types.ts'
 import { formatPlatform, matchesPlatform, type Platform } from '../oci/platform.ts'
 import { type ManifestReader, maxIndexDepth, tooDeep } from './manifest-reader.ts'
 import { choosePlatformStrictly } from './platform-choice.ts'
@@ -58,8 +58,7 @@ async function checkConfig(
   name: string,
   { source, platforms, reading }: SelectImageOptions,
 ): Promise<void> {
-  if (descriptor.mediaType !== mediaTypes.ociConfig && descriptor.mediaType !== mediaTypes.dockerConfig)
-    return
+  if (!isConfigType(descriptor.mediaType)) return
   const configName = blobName(source, descriptor)
   const bytes = await collect(readBlob(source, descriptor, reading), maxConfigBytes, configName)
   const { os, architecture, variant, 'os.version': version } = parseConfig(bytes, configName)

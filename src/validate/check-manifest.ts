@@ -1,7 +1,13 @@
 import type { Descriptor } from '../oci/descriptor.ts'
 import { algorithmOf, digestOf } from '../oci/digest.ts'
 import { childBlobs, childManifests, type Manifest } from '../oci/manifest.ts'
-import { isForeignLayerType, isGenericType, isIndexType, mediaTypes } from '../oci/media-types.ts'
+import {
+  isConfigType,
+  isForeignLayerType,
+  isGenericType,
+  isIndexType,
+  mediaTypes,
+} from '../oci/media-types.ts'
 import { formatPlatform } from '../oci/platform.ts'
 import { attestedDigest, isPlatformImage } from '../transfer/platform-choice.ts'
 import { error, type Issue, warning } from './finding.ts'
@@ -74,10 +80,6 @@ export function layerTypeIssues({ mediaType, urls = [] }: Descriptor, manifest: 
   return isKnown || !isRunnable(manifest) || isAttestationLayer(mediaType)
     ? []
     : [warning(`the media type ${mediaType} is none of a layer`)]
-}
-
-function isConfigType(mediaType: string): boolean {
-  return mediaType === mediaTypes.ociConfig || mediaType === mediaTypes.dockerConfig
 }
 
 /** BuildKit's attestations look like images. */

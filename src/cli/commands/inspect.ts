@@ -3,7 +3,7 @@ import type { ImageSource } from '../../image-store.ts'
 import { type ImageConfig, maxConfigBytes, parseConfig } from '../../oci/config.ts'
 import { collect } from '../../oci/content.ts'
 import type { Manifest } from '../../oci/manifest.ts'
-import { mediaTypes } from '../../oci/media-types.ts'
+import { isConfigType } from '../../oci/media-types.ts'
 import { hostPlatform, type Platform } from '../../oci/platform.ts'
 import type { CliContext } from '../context.ts'
 import { locationText, parseLocation } from '../location.ts'
@@ -72,8 +72,7 @@ async function readConfig(
 ): Promise<ImageConfig | undefined> {
   if (image.kind !== 'image') return undefined
   const { config } = image.content
-  if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== mediaTypes.dockerConfig)
-    return undefined
+  if (!isConfigType(config.mediaType)) return undefined
   const { readBlob } = await import('../../transfer/read-blob.ts')
   const name = `the configuration of ${store.name}`
   return parseConfig(await collect(readBlob(store, config, { signal }), maxConfigBytes, name), name)
