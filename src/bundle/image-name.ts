@@ -1,5 +1,6 @@
 import { isDrayError } from '../errors.ts'
-import { type IndexEntry, imageNameKey, refNameKey } from '../layout/index-entries.ts'
+import type { IndexEntry } from '../layout/index-entries.ts'
+import { imageNameKey, refNameKey } from '../layout/ref-name.ts'
 import type { Digest } from '../oci/digest.ts'
 import { parseReference, type Reference } from '../oci/reference.ts'
 

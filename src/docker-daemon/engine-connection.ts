@@ -38,12 +38,12 @@ export class EngineConnection {
     const headers = { Host: 'docker', ...(body === undefined ? {} : { 'Content-Type': 'application/x-tar' }) }
     const options: RequestOptions = { method, path, headers, agent: false, timeout: idleMs }
     if ('socketPath' in at)
-      return (await import('node:http')).request({ ...options, socketPath: at.socketPath })
+      return process.getBuiltinModule('node:http').request({ ...options, socketPath: at.socketPath })
     const { host } = at
     const isSecure = at.isSecure || this.#tls !== undefined
     const port = at.port ?? (isSecure ? 2376 : 2375)
     const own = { ...options, host, port, headers: { ...headers, Host: `${bracketed(host)}:${port}` } }
-    if (!isSecure) return (await import('node:http')).request(own)
+    if (!isSecure) return process.getBuiltinModule('node:http').request(own)
     const { ca, cert, key, verify = true } = this.#tls ?? {}
     return (await import('node:https')).request({ ...own, ca, cert, key, rejectUnauthorized: verify })
   }

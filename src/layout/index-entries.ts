@@ -1,13 +1,7 @@
 import * as z from 'zod/mini'
-import { DrayError, isDrayError, quote } from '../errors.ts'
+import { DrayError, quote } from '../errors.ts'
 import { type Descriptor, descriptorSchema } from '../oci/descriptor.ts'
-import { formatReference, parseReference, tagFault } from '../oci/reference.ts'
-
-/** The annotation that holds an entry's tag, or its name in full. */
-export const refNameKey = 'org.opencontainers.image.ref.name'
-
-/** containerd's annotation for an image's name in full, by which docker, nerdctl and ctr know an image of a layout. */
-export const imageNameKey = 'io.containerd.image.name'
+import { imageNameKey, isFullName, refNameKey } from './ref-name.ts'
 
 /**
  * A descriptor in index.json, checked no further than is needed to keep it: an entry with a digest algorithm or field
@@ -46,29 +40,6 @@ export function descriptorOfEntry(entry: IndexEntry, indexPath: string): Descrip
     'INTEGRITY',
     `${indexPath}: the entry of ${quote(entry.digest)} is malformed at "${where}"`,
   )
-}
-
-const refNameComponent = '[A-Za-z0-9]+(?:(?:--?|[._:@+])[A-Za-z0-9]+)*'
-const refNamePattern = new RegExp(`^${refNameComponent}(?:/${refNameComponent})*$`)
-
-/**
- * Takes what image-spec v1.1, annotations.md, allows in a ref.name, and what it leaves out: tags such as `_x` and `1.`, and
- * references in full (`docker.io/a/b__c:1`).
- * @throws DrayError `INVALID_REFERENCE`
- */
-export function checkRefName(tag: string): void {
-  const fault = refNamePattern.test(tag) || isFullName(tag) ? undefined : tagFault(tag)
-  if (fault !== undefined) throw new DrayError('INVALID_REFERENCE', `invalid tag "${tag}": ${fault}`)
-}
-
-/** True for a reference in full: `docker.io/library/alpine:3.20`. */
-function isFullName(name: string): boolean {
-  try {
-    return formatReference(parseReference(name)) === name
-  } catch (error) {
-    if (isDrayError(error, 'INVALID_REFERENCE')) return false
-    throw error
-  }
 }
 
 /** The entries with a manifest listed under each of the tags, or without a tag where there are none. */

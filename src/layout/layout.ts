@@ -13,20 +13,14 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { childManifests, descriptorOf, type Manifest } from '../oci/manifest.ts'
 import type { BlobStore } from './blob-store.ts'
-import {
-  checkRefName,
-  descriptorOfEntry,
-  type IndexEntry,
-  listManifest,
-  refNameOf,
-  removeTag,
-} from './index-entries.ts'
+import { descriptorOfEntry, type IndexEntry, listManifest, refNameOf, removeTag } from './index-entries.ts'
 import type { KeyedLock } from './keyed-lock.ts'
 import type { LayoutCache } from './layout-cache.ts'
 import { isLayout } from './layout-file.ts'
 import type { LayoutFiles } from './layout-files.ts'
 import { LayoutFolder } from './layout-folder.ts'
 import { LayoutReader } from './layout-reader.ts'
+import { checkRefName } from './ref-name.ts'
 
 /** How a layout is opened. */
 export interface OpenLayoutOptions {

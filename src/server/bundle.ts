@@ -1,9 +1,10 @@
 import { nameOfEntry } from '../bundle/image-name.ts'
 import type { IndexDocument } from '../layout/index-document.ts'
-import { type IndexEntry, imageNameKey, refNameKey } from '../layout/index-entries.ts'
+import type { IndexEntry } from '../layout/index-entries.ts'
 import { Layout } from '../layout/layout.ts'
 import type { LayoutCache } from '../layout/layout-cache.ts'
 import { LayoutFolder } from '../layout/layout-folder.ts'
+import { imageNameKey, refNameKey } from '../layout/ref-name.ts'
 
 /**
  * One layout with images of many repositories (an unpacked bundle), each of which is seen as a layout of its own. An image

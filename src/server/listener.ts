@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { DrayError } from '../errors.ts'
@@ -98,7 +98,11 @@ async function createListener(serve: RequestListener, options: ListenOptions): P
     requestTimeout: 0,
   }
   const { tls } = options
-  if (tls === undefined) return { server: createServer(settings, serve), reload: async () => {} }
+  if (tls === undefined)
+    return {
+      server: process.getBuiltinModule('node:http').createServer(settings, serve),
+      reload: async () => {},
+    }
   const files = await TlsFiles.watch(tls)
   const { createServer: createTlsServer } = await import('node:https')
   const requestCert = tls.clientCaFile !== undefined

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { selectTags, sortTags, type TagSelection, tagSorts } from '../../src/cli/tags.ts'
+import { type TagSelection, tagSorts } from '../../src/cli/tag-selection.ts'
+import { selectTags, sortTags } from '../../src/cli/tags.ts'
 
 const alpine = [
   '20240923',

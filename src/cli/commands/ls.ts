@@ -7,7 +7,7 @@ import { isPath, parseLocation } from '../location.ts'
 import * as options from '../options.ts'
 import { printable } from '../printable.ts'
 import { type CommonFlags, Session, withSession } from '../session.ts'
-import { type TagSelection, tagSorts } from '../tags.ts'
+import { type TagSelection, tagSorts } from '../tag-selection.ts'
 
 interface LsFlags extends CommonFlags, TagSelection {
   readonly digests?: boolean
@@ -50,8 +50,10 @@ async function run(text: string, flags: LsFlags, context: CliContext): Promise<v
   const registries = place.kind === 'registry' ? [place.registry] : []
   await withSession(new Session(context, flags, { registries }), async session => {
     const { name, list, resolve } = await openList(place, flags, session)
-    const { selectTags } = await import('../tags.ts')
-    const tags = selectTags(await list(), flags)
+    const listed = await list()
+    const tags = choosingFlags.some(flag => flags[flag] !== undefined)
+      ? (await import('../tags.ts')).selectTags(listed, flags)
+      : listed
     const prefix = flags.fullRef ? `${name}:` : ''
     if (!flags.digests) {
       await session.print({ repository: name, tags }, () =>
@@ -71,17 +73,10 @@ async function run(text: string, flags: LsFlags, context: CliContext): Promise<v
 }
 
 /** Flags that choose among the tags of a repository. */
-const tagFlags = [
-  'semver',
-  'prerelease',
-  'match',
-  'sort',
-  'reverse',
-  'latest',
-  'digests',
-  'fullRef',
-  'pageSize',
-] as const
+const choosingFlags = ['semver', 'prerelease', 'match', 'sort', 'reverse', 'latest'] as const
+
+/** Flags that mean something for the tags of a repository alone. */
+const tagFlags = [...choosingFlags, 'digests', 'fullRef', 'pageSize'] as const
 
 /** What a folder or archive holds, in its own order. */
 async function listContents(text: string, flags: LsFlags, context: CliContext): Promise<void> {
