@@ -34,7 +34,8 @@ export async function pourFile(
   let buffer: Buffer = Buffer.allocUnsafeSlow(Math.min(pieceBytes, Math.max(end - start + 1, 1)))
   let spare: Buffer | undefined
   let piece = await read(buffer)
-  while (piece.length === buffer.length) {
+  // A small file is done with its first piece, and has no use for a second buffer.
+  while (piece.length === buffer.length && position <= end) {
     const taken = piece
     spare ??= Buffer.allocUnsafeSlow(pieceBytes)
     ;[piece] = await Promise.all([read(spare), (async () => take(taken))()])

@@ -1,7 +1,10 @@
 import type { Goal } from './goals.ts'
 
-/** Whom the bench runs; `node` is a bare `node -e 0`, which tells what a start costs. */
-export type Program = 'dray' | 'crane' | 'skopeo' | 'oras' | 'node'
+/**
+ * Whom the bench runs; `node` is a bare `node -e 0`, which tells what a start costs, and docker-registry is compared with
+ * `dray serve`.
+ */
+export type Program = 'dray' | 'crane' | 'skopeo' | 'oras' | 'node' | 'docker-registry'
 
 /** A program with its arguments. */
 export interface Command {

@@ -11,6 +11,8 @@ describe('a goal is judged', () => {
     ['wall ≤ 0.8 of the best: 0.80 ✓', { measure: 'wall', to: 'best', atMost: 0.8 }, 'skopeo'],
     ['wall ≤ 0.5 of crane: 0.50 ✓', { measure: 'wall', to: 'crane', atMost: 0.5 }, 'crane'],
     ['wall ≤ 1.1 of oras: 2.00 ✗', { measure: 'wall', to: 'oras', atMost: 1.1 }, 'oras'],
+    ['rate ≥ 1.25 of skopeo: 1.25 ✓', { measure: 'rate', to: 'skopeo', atLeast: 1.25 }, 'skopeo'],
+    ['rate ≥ 0.6 of oras: 0.50 ✗', { measure: 'rate', to: 'oras', atLeast: 0.6 }, 'oras'],
     ['≤ 9 requests: 9 ✓', { measure: 'requests', atMost: 9 }, 'skopeo'],
     ['≤ 8 requests: 9 ✗', { measure: 'requests', atMost: 8 }, 'skopeo'],
     ['≤ 50 MB: 60 ✗', { measure: 'memory', atMost: 50 }, 'skopeo'],
@@ -26,6 +28,7 @@ describe('a goal is judged', () => {
 describe('a goal stays open', () => {
   it.each<[string, Goal]>([
     ['where the peer was not there', { measure: 'wall', to: 'crane', atMost: 1 }],
+    ['where the other server was not there', { measure: 'rate', to: 'docker-registry', atLeast: 1 }],
     ['where nobody verifies', { measure: 'wall', to: 'best', atMost: 1 }],
     ['where the other case was not chosen', { measure: 'growth', over: 'small', atMost: 1 }],
   ])('%s', (_, goal) => {

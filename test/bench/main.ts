@@ -1,23 +1,25 @@
 /**
  * `npm run bench`: the built program beside the peers that are on this machine, in turns, against real registries on
- * memory-backed folders.
+ * memory-backed folders; and `dray serve` beside docker-registry, both given the same work.
  *
  *     npm run bench -- [--only TEXT]… [--rounds N] [--large] [--table | --markdown | --json] [--from FILE]
  *
- * `--only` chooses the cases whose names have the text; `--large` adds those with gigabytes; `--from` shows what `--json`
- * wrote, without measuring. From the environment: `BENCH_ROUNDS`, `BENCH_NODE` (the Node that runs our program) and
- * `BENCH_DRAY` (another build of it).
+ * `--only` chooses the cases whose names have the text (`serve:` those about the server); `--large` adds those with
+ * gigabytes; `--from` shows what `--json` wrote, without measuring. From the environment: `BENCH_ROUNDS`, `BENCH_NODE` (the
+ * Node that runs our program) and `BENCH_DRAY` (another build of it).
  */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { cases, memoryGoal } from './cases.ts'
-import { judge } from './goals.ts'
+import { type Goal, judge } from './goals.ts'
 import { renderMarkdown } from './markdown.ts'
 import { hasMeter } from './measure.ts'
 import { measureCase } from './measure-case.ts'
 import { findVersions } from './programs.ts'
 import { describeMachine, type Report } from './report.ts'
 import type { CaseResult } from './result.ts'
+import { measureServing } from './serving/measure-serving.ts'
+import { servingCases } from './serving/serving-cases.ts'
 import { renderTable } from './table.ts'
 
 const { values: options } = parseArgs({
@@ -47,20 +49,21 @@ async function bench(): Promise<Report> {
   const rounds = Number(options.rounds)
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`--rounds ${options.rounds}: not a number of rounds`)
-  const chosen = cases.filter(
-    ({ name, large }) =>
-      (options.large || !large) && (options.only ?? ['']).some(text => name.includes(text)),
-  )
+  const isChosen = ({ name }: { name: string }) => (options.only ?? ['']).some(text => name.includes(text))
+  const chosen = [...cases.filter(({ large }) => options.large || !large), ...servingCases].filter(isChosen)
   const meter = await hasMeter()
   const say = (text: string) => console.error(text)
-  const results: CaseResult[] = []
+  const how = { rounds, meter, say, signal: interruption.signal }
+  const measured: { readonly goals: readonly Goal[]; readonly result: CaseResult }[] = []
   for (const each of chosen) {
-    results.push(await measureCase(each, { rounds, meter, say, signal: interruption.signal }))
+    if ('load' in each) measured.push({ goals: each.goals, result: await measureServing(each, how) })
+    else measured.push({ goals: [...(each.goals ?? []), memoryGoal], result: await measureCase(each, how) })
   }
-  const judged = results.map((result, at) => {
-    const goals = result.skipped === undefined ? [...(chosen[at]?.goals ?? []), memoryGoal] : []
-    return { ...result, judgements: goals.map(goal => judge(goal, result, results)) }
-  })
+  const results = measured.map(({ result }) => result)
+  const judged = measured.map(({ goals, result }) => ({
+    ...result,
+    judgements: result.skipped === undefined ? goals.map(goal => judge(goal, result, results)) : [],
+  }))
   return {
     date: new Date().toISOString(),
     machine: await describeMachine(),

@@ -11,6 +11,7 @@ import {
   summarise,
 } from './result.ts'
 import { hasRoom, type Stage, setStage } from './stage.ts'
+import { takeTurns } from './turns.ts'
 
 export interface BenchOptions extends Omit<MeasureOptions, 'registries'> {
   /** How many rounds count; one more goes before them. */
@@ -67,7 +68,6 @@ interface Contest {
   readonly options: BenchOptions
 }
 
-/** In turns, with another to begin each round, so that what else the machine does hits both. */
 async function measurePairs(of: Case, { stage, peer, options }: Contest): Promise<Pair[]> {
   const turn = async (program: Program): Promise<Measurement> => {
     await using act = await stage.open()
@@ -77,12 +77,5 @@ async function measurePairs(of: Case, { stage, peer, options }: Contest): Promis
     if (!(await act.hasArrived())) throw new Error(`${of.name}: ${program} left another image`)
     return measured
   }
-  const pairs: Pair[] = []
-  for (let round = 0; round <= options.rounds; round += 1) {
-    const before = round % 2 === 1 && peer !== undefined ? await turn(peer) : undefined
-    const ours = await turn('dray')
-    const theirs = before ?? (peer === undefined ? undefined : await turn(peer))
-    if (round > 0) pairs.push({ ours, theirs })
-  }
-  return pairs
+  return takeTurns<Program>(turn, { peer, rounds: options.rounds })
 }

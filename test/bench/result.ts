@@ -11,6 +11,8 @@ export interface Measurement {
   readonly memoryMb: number | undefined
   /** How many requests the registries of both ends answered. */
   readonly requests: number
+  /** Time of the processor that those took who gave a server its work, where it is the server that is measured. */
+  readonly loadCpuMs?: number | undefined
 }
 
 /** One run of ours beside one of a peer's. */
@@ -38,6 +40,8 @@ export interface CaseResult {
   /** Over all its runs, whoever the peer was; undefined when none came to its end. */
   readonly dray: Measurement | undefined
   readonly rows: readonly Row[]
+  /** What each run had to do, where it is a server's speed that counts; MB are of 1024² bytes. */
+  readonly work?: { readonly amount: number; readonly unit: 'requests' | 'MB' } | undefined
   /** Why there are no rows. */
   readonly skipped?: string | undefined
   /** What went wrong. */
@@ -64,6 +68,9 @@ export function summarise(runs: readonly Measurement[]): Measurement {
       known => Math.max(...known),
     ),
     requests: median(runs.map(run => run.requests)),
+    ...(runs.every(run => run.loadCpuMs === undefined)
+      ? {}
+      : { loadCpuMs: mean(runs.flatMap(run => run.loadCpuMs ?? [])) }),
   }
 }
 
@@ -91,6 +98,11 @@ export function markBest(rows: readonly Row[]): Row[] {
 /** Where what is said of the whole case belongs: the best peer's row, else the first. */
 export function markedRow(result: CaseResult): Row | undefined {
   return result.rows.find(row => row.best) ?? result.rows[0]
+}
+
+/** How much a server did in a second, in the unit of the case's work. */
+export function perSecond({ work }: CaseResult, { wallMs }: Measurement): number | undefined {
+  return work && (work.amount * 1000) / wallMs
 }
 
 function whereKnown(

@@ -1,9 +1,19 @@
 import type { Program } from './case.ts'
 import { describeJudgement } from './goals.ts'
 import { describeReport, type Report } from './report.ts'
-import { type JudgedCase, type Measurement, markedRow, type Row } from './result.ts'
+import { type JudgedCase, type Measurement, markedRow, perSecond, type Row } from './result.ts'
 
-const heading = ['case', 'peer', 'wall ms', 'ratio', 'processor ms', 'memory MB', 'requests', 'goals']
+const heading = [
+  'case',
+  'peer',
+  'wall ms',
+  'ratio',
+  'processor ms',
+  'memory MB',
+  'requests',
+  'per second',
+  'goals',
+]
 
 /** For people at a terminal: a line for each case and peer, ours before the slash. */
 export function renderTable(report: Report): string {
@@ -36,6 +46,7 @@ function linesOf(result: JudgedCase): string[][] {
     pair(row, 'cpuMs'),
     pair(row, 'memoryMb'),
     pair(row, 'requests'),
+    rates(result, row),
     goalsOf(result, row),
   ])
 }
@@ -48,7 +59,15 @@ function goalsOf(result: JudgedCase, row: Row): string {
   return here.map(describeJudgement).join('; ')
 }
 
+function rates(result: JudgedCase, { ours, theirs }: Row): string {
+  const both = slashed([ours, theirs].map(each => each && perSecond(result, each)))
+  return result.work?.unit === 'MB' ? `${both} MB` : both
+}
+
 function pair({ ours, theirs }: Row, figure: keyof Measurement): string {
-  const cells = [ours, theirs].flatMap(each => (each?.[figure] === undefined ? [] : Math.round(each[figure])))
-  return cells.join(' / ')
+  return slashed([ours?.[figure], theirs?.[figure]])
+}
+
+function slashed(figures: readonly (number | undefined)[]): string {
+  return figures.flatMap(each => (each === undefined ? [] : Math.round(each))).join(' / ')
 }

@@ -1,6 +1,6 @@
 import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { pourFile } from '../../src/files/pour-file.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 
@@ -34,6 +34,20 @@ describe('a file that is poured out', () => {
     ['up to a byte that it does not have', { end: 700_000 }, 0, 600_000],
   ])('%s comes piece by piece', async (_, range, start, end) => {
     expect((await poured(range)).equals(bytes.subarray(start, end))).toBe(true)
+  })
+
+  it('takes no more memory than its bytes where it is small', async () => {
+    await using folder = await makeTempDir()
+    const path = join(folder.path, 'file')
+    await writeFile(path, 'small')
+    await using file = await open(path)
+    const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow')
+    const pieces: string[] = []
+    await pourFile(file, piece => void pieces.push(String(piece)), { path, start: 0, end: 4 })
+    const allocated = allocate.mock.calls.map(([bytes]) => bytes)
+    allocate.mockRestore()
+    expect(pieces).toEqual(['small'])
+    expect(allocated).toEqual([5])
   })
 
   it('ends when its taker fails', async () => {
