@@ -87,7 +87,18 @@ export { type PublicKeys, readPublicKeys } from './server/auth/public-keys.ts'
 export { type TokenAlgorithm, TokenKey } from './server/auth/token-key.ts'
 export type { Users } from './server/auth/users.ts'
 export {
+  type Collection,
+  type CollectionFailure,
+  type CollectOptions,
+  collectGarbage,
+  type Removal,
+} from './server/garbage/collect.ts'
+export {
   type AccessRules,
+  type AccessSource,
+  type GcOptions,
+  type MirroredRegistry,
+  type MirrorLimits,
   type RegistryServer,
   type RequestEvent,
   type Right,
@@ -97,6 +108,7 @@ export {
   type ServerOptions,
   startServer,
   type TlsOptions,
+  type Upstream,
 } from './server/server.ts'
 export { copyImage } from './transfer/copy.ts'
 export type { CopyOptions } from './transfer/copy-options.ts'

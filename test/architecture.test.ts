@@ -63,7 +63,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   filesystem: ['tar', 'oci', 'transfer', 'errors.ts', 'flow.ts', 'image-store.ts'],
   credentials: ['files', 'oci', 'aws', 'errors.ts', 'credential.ts', 'web-service.ts'],
   bundle: ['oci', 'layout', 'transfer', 'errors.ts', 'work-group.ts', 'image-store.ts'],
-  server: ['config', 'files', 'oci', 'layout', 'bundle', 'errors.ts', 'flow.ts', 'image-store.ts'],
+  server: [
+    'config',
+    'files',
+    'oci',
+    'layout',
+    'bundle',
+    'transfer',
+    'errors.ts',
+    'flow.ts',
+    'image-store.ts',
+  ],
 }
 
 /** These wire the others, so they may import all but the command line. */

@@ -13,6 +13,9 @@ export interface CliContext {
   readonly stderr: NodeJS.WriteStream
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
-  /** Calls back at each SIGHUP, which then does not end the process, until what it returns is called. */
+  /**
+   * Calls back at each SIGHUP, which then does not end the process, until what it returns is called. Where the terminal has
+   * gone, that ends it all the same.
+   */
   onHangup(listener: () => void): () => void
 }

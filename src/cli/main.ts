@@ -55,8 +55,15 @@ function processContext(): CliContext {
     },
     signal: interruptSignal(),
     onHangup(listener) {
-      process.on('SIGHUP', listener)
-      return () => process.off('SIGHUP', listener)
+      const { isatty } = process.getBuiltinModule('node:tty')
+      const terminals = [0, 1, 2].filter(isatty)
+      const hangUp = () => {
+        // A window that is closed says so by the same signal.
+        if (terminals.every(isatty)) listener()
+        else process.kill(process.pid, 'SIGTERM')
+      }
+      process.on('SIGHUP', hangUp)
+      return () => process.off('SIGHUP', hangUp)
     },
   }
 }

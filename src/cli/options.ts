@@ -110,6 +110,22 @@ export function addEndOptions(command: Command): Command {
     .optionsGroup('Options:')
 }
 
+/** Where somebody waits for the answer, it is given up sooner. */
+const upstreamTexts: Readonly<Partial<Record<keyof EndFlags, string>>> = {
+  retries: 'try again so often after a passing fault (2)',
+  maxRetryAfter: 'the longest Retry-After to wait for (5s)',
+}
+
+/** Adds the connection flags of who asks several registries at once, each at a URL that says whether it speaks TLS. */
+export function addUpstreamOptions(command: Command): Command {
+  command.optionsGroup('Connection options, for the registries that are mirrored:')
+  for (const option of endOptions) {
+    if (option.personal || option.name === 'plainHttp') continue
+    command.addOption(createEndOption({ ...option, text: upstreamTexts[option.name] ?? option.text }, ''))
+  }
+  return command.optionsGroup('Options:')
+}
+
 /** Adds the connection flags of a verb with two ends: for both, and with `--from-` and `--to-` for one. */
 export function addTwoEndOptions(command: Command): Command {
   command.optionsGroup('Connection options (with --from- or --to- in front, for one end only):')

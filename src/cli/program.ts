@@ -151,6 +151,12 @@ const verbs: readonly Verb[] = [
     load: () => import('./commands/serve.ts'),
   },
   {
+    name: 'gc',
+    group: registries,
+    summary: 'remove from a served folder what no image needs any more',
+    load: () => import('./commands/gc.ts'),
+  },
+  {
     name: 'login',
     group: accounts,
     summary: 'check a password against a registry and keep it',

@@ -2,11 +2,20 @@ import { isDrayError } from '../errors.ts'
 import type { RequestEvent } from '../server/server.ts'
 import { jsonLine } from './output.ts'
 import { printable } from './printable.ts'
+import { redact } from './redact.ts'
 
 /** How requests are logged. */
 export type LogForm = 'text' | 'json' | 'none'
 
 const longestField = 256
+
+/** The line for what happens beside the requests. */
+export function warningLine(form: LogForm, message: string, time: Date): string {
+  const text = redact(message)
+  return form === 'json'
+    ? jsonLine({ time: time.toISOString(), warning: text })
+    : `${printable(`warning: ${text}`)}\n`
+}
 
 /** The line of a log for a request that ended at `time`; undefined where nothing is logged. */
 export function logLine(form: LogForm, event: RequestEvent, time: Date): string | undefined {

@@ -2,8 +2,10 @@ import { DrayError } from '../errors.ts'
 import { type Address, parseAddress } from '../server/address.ts'
 import type { ServeConfig } from '../server/config-file.ts'
 import type { ServerAuth, ServerOptions, TlsOptions } from '../server/server.ts'
+import type { WatchedConfig } from '../server/watched-config.ts'
 import type { CliContext } from './context.ts'
 import type { LogForm } from './request-log.ts'
+import { type MirrorPlace, type MirrorSettings, mirrorPlace } from './serve-mirrors.ts'
 
 /** What the command line says of serving; each is stronger than the configuration file. */
 export interface ServeFlags {
@@ -20,32 +22,56 @@ export interface ServeFlags {
   readonly requireBlobs?: boolean
   readonly log?: LogForm
   readonly metricsAddress?: Address
+  readonly trustedProxy?: readonly string[]
+  /** Milliseconds, or true where none are given. */
+  readonly gc?: number | true
+  readonly mirror?: readonly MirrorPlace[]
+  /** Milliseconds. */
+  readonly mirrorFresh?: number
+  /** Bytes. */
+  readonly mirrorMaxSize?: number
+  /** Milliseconds; 0 for no limit. */
+  readonly mirrorMaxAge?: number
   /** Milliseconds. */
   readonly gracePeriod?: number
 }
 
 /** How a folder is to be served, but for the folder. */
 export interface ServeSettings {
-  readonly server: Omit<ServerOptions, 'dir'>
+  readonly server: Omit<ServerOptions, 'dir' | 'mirrors'>
+  readonly mirrors: readonly MirrorSettings[]
   readonly log: LogForm
+}
+
+export interface ReadSettingsOptions {
+  readonly context: CliContext
+  /** Told of what changes in the configuration file later, and cannot take effect. */
+  readonly onWarning: (message: string) => void
 }
 
 /**
  * Puts the command line and the configuration file together, and reads the users and keys that they name.
  * @throws DrayError `USAGE`, `IO`
  */
-export async function readServeSettings(flags: ServeFlags, { homeDir }: CliContext): Promise<ServeSettings> {
-  const config = flags.config === undefined ? {} : await readConfig(flags.config, homeDir)
-  const { rules, groups, limits = {} } = config
+export async function readServeSettings(
+  flags: ServeFlags,
+  options: ReadSettingsOptions,
+): Promise<ServeSettings> {
+  const watched = flags.config === undefined ? undefined : await watchConfig(flags.config, options)
+  const config: ServeConfig = watched?.config ?? {}
+  const { limits = {} } = config
   return {
     server: {
       ...(flags.address ?? parseAddress(config.address ?? defaultAddress)),
       tls: tlsOf(flags, config.tls),
       auth: await authOf(flags, config.auth),
-      access: rules && { rules, groups },
+      access: watched?.access,
       readOnly: flags.readOnly ?? config.readOnly,
       requireBlobs: flags.requireBlobs ?? config.requireBlobs,
       metrics: flags.metricsAddress ?? (config.metrics && parseAddress(config.metrics.address)),
+      trustedProxies: flags.trustedProxy ?? config.trustedProxies,
+      gc: gcOf(flags.gc, config.gc),
+      mirrorLimits: mirrorLimitsOf(flags, config.mirrorLimits),
       limits: {
         connections: limits.connections,
         bytesPerSecond: limits.bytesPerSecond,
@@ -55,18 +81,56 @@ export async function readServeSettings(flags: ServeFlags, { homeDir }: CliConte
       },
       graceMs: flags.gracePeriod ?? milliseconds(limits.graceSeconds),
     },
+    mirrors: mirrorsOf(flags, config.mirrors),
     log: flags.log ?? config.log ?? 'text',
   }
 }
+
+const dayMs = 86_400_000
 
 const defaultAddress = '127.0.0.1:5000'
 
 /** The name of the registry in its tokens, where nobody gave it one. */
 const defaultService = 'dray'
 
-async function readConfig(file: string, homeDir: string): Promise<ServeConfig> {
-  const { readServeConfig } = await import('../server/config-file.ts')
-  return readServeConfig(file, homeDir)
+async function watchConfig(
+  file: string,
+  { context, onWarning }: ReadSettingsOptions,
+): Promise<WatchedConfig> {
+  const { watchServeConfig } = await import('../server/watched-config.ts')
+  return watchServeConfig(file, context.homeDir, onWarning)
+}
+
+function gcOf(interval: ServeFlags['gc'], config: ServeConfig['gc']): ServerOptions['gc'] {
+  if (interval === undefined && config === undefined) return undefined
+  const { everySeconds, graceSeconds, untagged } = config ?? {}
+  const everyMs = typeof interval === 'number' ? interval : milliseconds(everySeconds)
+  return { everyMs, graceMs: milliseconds(graceSeconds), untagged }
+}
+
+/** A mirror of the command line takes the place of one of the same name. */
+function mirrorsOf({ mirror = [], mirrorFresh }: ServeFlags, config: ServeConfig['mirrors'] = []) {
+  const named = new Set(mirror.map(({ name }) => name))
+  const others = config.filter(({ name }) => !named.has(name))
+  return [
+    ...mirror.map(place => ({ place, freshMs: mirrorFresh })),
+    ...others.map(({ name, url, freshSeconds }) => ({
+      place: mirrorPlace(name, url),
+      freshMs: mirrorFresh ?? milliseconds(freshSeconds),
+    })),
+  ]
+}
+
+function mirrorLimitsOf(
+  { mirrorMaxSize, mirrorMaxAge }: ServeFlags,
+  config: ServeConfig['mirrorLimits'] = {},
+): ServerOptions['mirrorLimits'] {
+  const { maxBytes, maxAgeDays } = config
+  const maxAgeMs = mirrorMaxAge ?? (maxAgeDays === undefined ? undefined : maxAgeDays * dayMs)
+  return {
+    maxBytes: mirrorMaxSize ?? maxBytes,
+    maxAgeMs: maxAgeMs === 0 ? Number.POSITIVE_INFINITY : maxAgeMs,
+  }
 }
 
 function milliseconds(seconds: number | undefined): number | undefined {
@@ -111,14 +175,10 @@ type ExternalConfig = NonNullable<NonNullable<ServeConfig['auth']>['external']>
 async function tokenSettings(tokenKey: string | undefined, config: TokenConfig) {
   const keyFile = tokenKey ?? config?.keyFile
   const { TokenKey } = await import('../server/auth/token-key.ts')
-  const { algorithm, jwksFile } = config ?? {}
+  const { algorithm, lifetimeSeconds } = config ?? {}
   const key = await (keyFile === undefined ? TokenKey.generate(algorithm) : TokenKey.open(keyFile, algorithm))
-  if (jwksFile !== undefined) {
-    const { replaceFile } = await import('../files/replace-file.ts')
-    await replaceFile(jwksFile, `${JSON.stringify(key.jwks, null, 2)}\n`)
-  }
-  const { service = defaultService, issuer, otherServices, realm, lifetimeSeconds } = config ?? {}
-  return { service, issuer, otherServices, realm, key, tokenTtlSeconds: lifetimeSeconds }
+  const { service = defaultService, issuer, otherServices, realm, jwksFile } = config ?? {}
+  return { service, issuer, otherServices, realm, jwksFile, key, tokenTtlSeconds: lifetimeSeconds }
 }
 
 async function externalAuth({ keys, ...named }: ExternalConfig): Promise<ServerAuth> {

@@ -47,10 +47,10 @@ export function openStdout(
   }
 }
 
-/** Lets the program run on when nobody reads its stderr any more. Gives the stream back. */
+/** Lets the program run on when nobody reads its stderr any more: a pipe, or a terminal. Gives the stream back. */
 export function tolerateClosedPipe<Stream extends Writable>(stream: Stream): Stream {
-  stream.on('error', error => {
-    if (!isClosedPipe(error)) throw error
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isClosedPipe(error) && error.code !== 'EIO') throw error
   })
   return stream
 }

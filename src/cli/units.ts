@@ -28,6 +28,15 @@ export function parseDuration(text: string): number {
 }
 
 /**
+ * Reads an age: `30d`, or what `parseDuration` takes. Returns milliseconds.
+ * @throws DrayError `USAGE`
+ */
+export function parseAge(text: string): number {
+  const days = /^(\d{1,5})d$/.exec(text)?.[1]
+  return days === undefined ? parseDuration(text) : Number(days) * 86_400_000
+}
+
+/**
  * Reads `20M` (20 × 10^6), `1.5GiB` (1.5 × 2^30), `100k`, `512` (bytes); a `B` behind changes nothing, and neither
  * does the case. Returns bytes.
  * @throws DrayError `USAGE`

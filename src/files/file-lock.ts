@@ -3,7 +3,9 @@ import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DrayError } from '../errors.ts'
 import { ifThere, ioError, onDisk, systemCode } from './io-error.ts'
+import { isGone, thisHolder } from './lock-holder.ts'
 import { makeFolder } from './make-folder.ts'
+import { readBounded } from './read-bounded.ts'
 
 export interface FileLockOptions {
   /** After how long a lock that does not change counts as left behind, in milliseconds; 10 s when absent. */
@@ -15,7 +17,7 @@ export interface FileLockOptions {
 /**
  * Runs `work` while holding `path.lock`, a file that only one process can create; makes the folder where it is missing,
  * for its owner alone. The lock is held for milliseconds, so one that stays the same for `staleMs` was left by a process
- * that was killed.
+ * that was killed, as was one whose process is seen to be gone.
  * @throws DrayError `TIMEOUT` when the lock is not to be had, `IO`; what `work` throws
  */
 export async function withFileLock<T>(
@@ -34,40 +36,87 @@ export async function withFileLock<T>(
 }
 
 const pollMs = 10
+const maxHolderBytes = 1000
 
-async function acquire(lock: string, { staleMs = 10_000, waitMs = 30_000 }: FileLockOptions): Promise<void> {
+async function acquire(path: string, { staleMs = 10_000, waitMs = 30_000 }: FileLockOptions): Promise<void> {
   const start = performance.now()
-  let seen = { identity: '', since: start }
-  while (!(await create(lock))) {
-    const now = performance.now()
-    if (now - start > waitMs) throw lockFault(lock)
-    // Compared with what was seen before and not with a clock: a file server's clock may be another one.
-    const identity = (await identityOf(lock)) ?? ''
-    if (identity !== seen.identity) seen = { identity, since: now }
-    else if (identity !== '' && now - seen.since > staleMs) await breakLock(lock, identity)
+  const lock = new SeenLock(path, staleMs)
+  const breaker = new SeenLock(`${path}.break`, staleMs)
+  while (!(await create(path))) {
+    if (performance.now() - start > waitMs) throw lockFault(path)
+    if (await lock.isLeftBehind()) await breakLock(lock, breaker)
     await delay(pollMs * (1 + Math.random()))
   }
 }
 
-/** Under a lock of its own, so that of several that wait none removes the new lock of another. */
-async function breakLock(lock: string, identity: string): Promise<void> {
-  const breaker = `${lock}.break`
-  if (!(await create(breaker))) return
-  try {
-    if ((await identityOf(lock)) === identity) await remove(lock)
-  } finally {
-    await remove(breaker)
+/** A lock that somebody holds, or held when they were killed. */
+class SeenLock {
+  readonly path: string
+  readonly #staleMs: number
+  #identity = ''
+  #since = 0
+
+  constructor(path: string, staleMs: number) {
+    this.path = path
+    this.#staleMs = staleMs
+  }
+
+  /** Compared with what was seen before and not with a clock: a file server's clock may be another one. */
+  async isLeftBehind(): Promise<boolean> {
+    const identity = (await identityOf(this.path)) ?? ''
+    if (identity !== this.#identity) {
+      this.#identity = identity
+      this.#since = performance.now()
+    }
+    if (identity === '') return false
+    return performance.now() - this.#since > this.#staleMs || (await isGone(await holderOf(this.path)))
+  }
+
+  /** False when it was given back, or another has it. */
+  async isStillThere(): Promise<boolean> {
+    return (await identityOf(this.path)) === this.#identity
   }
 }
 
-async function create(path: string): Promise<boolean> {
+/** Under a lock of its own, so that of several that wait none removes the new lock of another. */
+async function breakLock(lock: SeenLock, breaker: SeenLock): Promise<void> {
+  if (!(await create(breaker.path))) {
+    // Who was to break the lock was killed as well.
+    if (await breaker.isLeftBehind()) await remove(breaker.path)
+    return
+  }
   try {
-    await (await open(path, 'wx', 0o600)).close()
+    if (await lock.isStillThere()) await remove(lock.path)
+  } finally {
+    await remove(breaker.path)
+  }
+}
+
+/** The file says who holds the lock. */
+async function create(path: string): Promise<boolean> {
+  const holder = await thisHolder()
+  try {
+    await using file = await open(path, 'wx', 0o600)
+    await named(path, file.writeFile(holder))
     return true
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false
     throw ioError(path, error, 'IO')
   }
+}
+
+/** A lock that could not be given its holder's name is none. */
+async function named(path: string, writing: Promise<void>): Promise<void> {
+  try {
+    await writing
+  } catch (error) {
+    await remove(path)
+    throw error
+  }
+}
+
+async function holderOf(path: string): Promise<string> {
+  return String((await ifThere(readBounded(path, maxHolderBytes))) ?? '')
 }
 
 async function remove(path: string): Promise<void> {

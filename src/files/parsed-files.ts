@@ -13,8 +13,9 @@ export interface ParsedFilesOptions<Value> {
 }
 
 interface Kept<Value> {
-  readonly stamp: string
-  readonly bytes: number
+  /** Undefined while the file is so young that the same stamp could be that of other content. */
+  readonly stamp: string | undefined
+  readonly bytes: Buffer
   readonly value: Value
 }
 
@@ -24,9 +25,9 @@ const settledMs = 2500
 const maxKeptBytes = 32 * 1024 * 1024
 
 /**
- * Files of one kind with what they say kept in memory, which is used as long as `stat` says that the file is the same:
- * changes by other processes are seen at once. A file is kept only when its last change is so long ago that the next
- * change will have another time.
+ * Files of one kind with what they say kept in memory, which is used as long as the file is the same: changes by other
+ * processes are seen at once. That it is the same is said by `stat`, once its last change is so long ago that the next
+ * one will have another time, and by its bytes before.
  */
 export class ParsedFiles<Value> {
   readonly #options: ParsedFilesOptions<Value>
@@ -57,16 +58,21 @@ export class ParsedFiles<Value> {
     // Read after the stamp was taken: what is newer than its stamp is only read once more.
     const bytes = await ifThere(readBounded(path, limit))
     if (bytes === undefined) return undefined
-    const value = parse(bytes, path)
+    const value = kept?.bytes.equals(bytes) ? kept.value : parse(bytes, path)
     const changedMs = Number(status.ctimeMs > status.mtimeMs ? status.ctimeMs : status.mtimeMs)
-    if (now - changedMs > settledMs) this.#keep(path, { stamp, bytes: bytes.length, value })
+    this.#keep(path, { stamp: now - changedMs > settledMs ? stamp : undefined, bytes, value })
     return value
+  }
+
+  /** Spares whoever wrote a file its parsing, as long as these are its bytes. */
+  written(path: string, bytes: Buffer, value: Value): void {
+    this.#keep(path, { stamp: undefined, bytes, value })
   }
 
   #keep(path: string, kept: Kept<Value>): void {
     this.#forget(path)
     this.#kept.set(path, kept)
-    this.#bytes += kept.bytes
+    this.#bytes += kept.bytes.length
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= maxKeptBytes) return
       this.#forget(oldest)
@@ -74,7 +80,7 @@ export class ParsedFiles<Value> {
   }
 
   #forget(path: string): void {
-    this.#bytes -= this.#kept.get(path)?.bytes ?? 0
+    this.#bytes -= this.#kept.get(path)?.bytes.length ?? 0
     this.#kept.delete(path)
   }
 }

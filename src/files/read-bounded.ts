@@ -13,17 +13,20 @@ export async function readBounded(path: string, limit: number, absence?: ErrorCo
   throw new DrayError('INTEGRITY', `${path}: more than ${limit} bytes, which is the limit`)
 }
 
-const pieceBytes = 64 * 1024
+const firstPieceBytes = 64 * 1024
+const largestPieceBytes = 1024 * 1024
 
 /** Not by the size that stat tells, which is 0 for a pipe; and without a stream, which takes longer to load than to read. */
 async function readStart(path: string, length: number): Promise<Buffer> {
   await using file = await open(path, 'r')
   const pieces: Buffer[] = []
-  for (let left = length; left > 0; ) {
+  for (let left = length, pieceBytes = firstPieceBytes; left > 0; ) {
     const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, pieceBytes)))
     if (bytesRead === 0) break
     pieces.push(buffer.subarray(0, bytesRead))
     left -= bytesRead
+    // What comes in small pieces, as from a pipe, is not to hold much larger buffers.
+    if (bytesRead === pieceBytes) pieceBytes = Math.min(2 * pieceBytes, largestPieceBytes)
   }
   return Buffer.concat(pieces)
 }

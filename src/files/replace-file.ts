@@ -3,6 +3,9 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ifThere, onDisk } from './io-error.ts'
 
+/** The name of a file that is not in its place yet, or that one who was killed has left. */
+export const temporaryName = /^\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
+
 export interface ReplaceFileOptions {
   /** The permissions of the new file, such as `0o600` for its owner alone; what the umask leaves when absent. */
   readonly mode?: number | undefined

@@ -1,55 +1,83 @@
 import { constants } from 'node:fs'
-import { link, lstat, open, readdir, rename, rm } from 'node:fs/promises'
+import { open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { ifThere, onDisk, systemCode } from '../files/io-error.ts'
+import { DrayError } from '../errors.ts'
+import { ifThere, onDisk } from '../files/io-error.ts'
+import { linkFile } from '../files/link-file.ts'
 import { makeFolder } from '../files/make-folder.ts'
 import { pourFile } from '../files/pour-file.ts'
 import { replaceFile } from '../files/replace-file.ts'
 import { type Chunks, flow } from '../flow.ts'
 import type { OpenContent } from '../image-store.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, hexOf, isDigest } from '../oci/digest.ts'
+import {
+  type BlobStatus,
+  blobStatus,
+  deleteUnusedFile,
+  markUsed,
+  nameBeforeAside,
+  putFileBack,
+} from './blob-file.ts'
 import { BlobWriter, type ExpectedBlob } from './blob-writer.ts'
 import type { BlobFiles, ByteRange } from './layout-files.ts'
-import { PartialFolder } from './partial-folder.ts'
+import type { PartialFolder } from './partial-folder.ts'
 import { writeResumably } from './resumable-write.ts'
 import { throwIfAborted } from './transfer-aborted.ts'
+
+export type { BlobStatus } from './blob-file.ts'
 
 /** Blobs of so many bytes and more leave a part to go on with when their writing is broken off. */
 const resumableBytes = 1024 * 1024
 
+/** A mark is good for so long, so that a blob which everybody asks for is not marked for each of them. */
+const markedMs = 60_000
+
 const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 
 /**
- * The files below `blobs/` of a layout (image-spec v1.1, image-layout.md#blobs). Paths are made from checked digests
- * only, and a blob that is a symbolic link is as good as absent, so no path leads out of the layout.
+ * The files of blobs, `<algorithm>/<hex>` in a folder (image-spec v1.1, image-layout.md#blobs). Paths are made from
+ * checked digests only, and a blob that is a symbolic link is as good as absent, so no path leads out of the folder.
  */
 export class BlobStore implements BlobFiles {
   readonly #dir: string
   readonly #name: string
-  readonly #partials: PartialFolder
+  readonly #partials: PartialFolder | undefined
 
-  /** @param partials where parts of large blobs are kept */
-  constructor(dir: string, name: string, partials = new PartialFolder(join(dir, '.partial'))) {
+  /**
+   * @param name what the store is called in messages
+   * @param partials where parts of large blobs are kept; nowhere when absent
+   */
+  constructor(dir: string, name: string, partials?: PartialFolder) {
     this.#dir = dir
     this.#name = name
     this.#partials = partials
   }
 
   async list(): Promise<Digest[]> {
-    const lists = await Promise.all(
-      algorithms.map(async algorithm => {
-        const folder = join(this.#dir, 'blobs', algorithm)
-        const names = (await ifThere(onDisk(folder, readdir(folder)))) ?? []
-        return names.map(name => `${algorithm}:${name}`).filter(isDigest)
-      }),
-    )
-    return lists.flat()
+    const names = await this.#names()
+    return names.map(([algorithm, name]) => `${algorithm}:${name}`).filter(isDigest)
   }
 
   async size(digest: Digest): Promise<number | undefined> {
-    const path = this.#path(digest)
-    const status = await ifThere(onDisk(path, lstat(path)))
-    return status?.isFile() ? status.size : undefined
+    return (await this.status(digest))?.size
+  }
+
+  /** Undefined where there is no such blob. @throws DrayError `IO` */
+  status(digest: Digest): Promise<BlobStatus | undefined> {
+    return blobStatus(digest, this.#path(digest))
+  }
+
+  /**
+   * The size of a blob that somebody is going to rely on, as who is told that it is there does not send it again. Its file
+   * is marked as used just now (its time of change) before its size is taken: who collects garbage leaves it, or this finds
+   * it gone. Where the file cannot be marked, its size is given all the same.
+   * @throws DrayError `IO`
+   */
+  async use(digest: Digest): Promise<number | undefined> {
+    const status = await this.status(digest)
+    if (status === undefined || Math.abs(Date.now() - status.usedMs) < markedMs) return status?.size
+    await ifThere(markUsed(this.#path(digest)))
+    return this.size(digest)
   }
 
   /** The file is opened when its bytes begin to flow. */
@@ -75,9 +103,10 @@ export class BlobStore implements BlobFiles {
     const path = this.#path(digest)
     const name = `${this.#name}: blob ${digest}`
     await makeFolder(dirname(path))
-    if (size !== undefined && size >= resumableBytes) {
+    const folder = this.#partials
+    if (folder !== undefined && size !== undefined && size >= resumableBytes) {
       const isThere = async () => (await this.size(digest)) === size
-      await writeResumably({ ...expected, size, name, folder: this.#partials, path, isThere }, open)
+      await writeResumably({ ...expected, size, name, folder, path, isThere }, open)
       return
     }
     await replaceFile(path, async file => {
@@ -96,6 +125,8 @@ export class BlobStore implements BlobFiles {
     await makeFolder(dirname(path))
     const handle = await onDisk(file, open(file, 'r+'))
     try {
+      // Its last byte may have come long ago.
+      await onDisk(file, handle.utimes(new Date(), new Date()))
       await onDisk(file, handle.sync())
     } finally {
       await handle.close()
@@ -104,26 +135,35 @@ export class BlobStore implements BlobFiles {
   }
 
   /**
-   * Takes a blob of another layout without its bytes being written again; copies (and so verifies) it where the file
-   * systems cannot link.
+   * Takes a blob of another store, unless it is here, without its bytes being written again; copies (and so verifies) it
+   * where the file systems cannot link. It then counts as used just now.
    * @throws DrayError `NOT_FOUND`, `IO`, `INTEGRITY`
    */
   async link(from: BlobStore, digest: Digest): Promise<void> {
-    const path = this.#path(digest)
-    await makeFolder(dirname(path))
-    try {
-      await link(from.#path(digest), path)
-    } catch (error) {
-      if (systemCode(error) === 'EEXIST') return
+    if ((await this.use(digest)) !== undefined) return
+    if (!(await this.share(from, digest))) {
       await this.write({ digest }, async start => from.read(digest, { start }))
     }
+    if ((await this.use(digest)) !== undefined) return
+    throw new DrayError('NOT_FOUND', `${this.#name}: the blob ${digest} was removed just now`)
+  }
+
+  /**
+   * Makes a blob of another store one of this store, in the place of what is here: one file with two names.
+   * @returns false where the file systems cannot do that, or there is no such blob
+   * @throws DrayError `IO`
+   */
+  async share(from: BlobStore, digest: Digest): Promise<boolean> {
+    const path = this.#path(digest)
+    await makeFolder(dirname(path))
+    return linkFile(from.#path(digest), path)
   }
 
   /** Turns large blobs into parts, with which a later write goes on. @throws DrayError `IO` */
   async leaveParts(): Promise<void> {
     for (const digest of await this.list()) {
       const size = (await this.size(digest)) ?? 0
-      if (size >= resumableBytes) await this.#partials.keep(this.#path(digest), digest)
+      if (size >= resumableBytes) await this.#partials?.keep(this.#path(digest), digest)
     }
   }
 
@@ -133,7 +173,36 @@ export class BlobStore implements BlobFiles {
     await onDisk(path, rm(path, { force: true }))
   }
 
+  /**
+   * Removes a blob, unless somebody has used it since it was seen. Needs the lock of the layout's index.
+   * @returns what was removed; undefined where it was used, or was gone
+   * @throws DrayError `IO`
+   */
+  deleteUnused(seen: BlobStatus): Promise<BlobStatus | undefined> {
+    return deleteUnusedFile(this.#path(seen.digest), seen)
+  }
+
+  /** What is set aside to be removed: by somebody just now, or by one that was killed then. @throws DrayError `IO` */
+  async listAside(): Promise<Digest[]> {
+    const names = await this.#names()
+    return names.map(([algorithm, name]) => `${algorithm}:${nameBeforeAside(name)}`).filter(isDigest)
+  }
+
+  /** Puts back what was set aside. Needs the lock of the layout's index. @throws DrayError `IO` */
+  async putBack(digest: Digest): Promise<void> {
+    await putFileBack(this.#path(digest))
+  }
+
+  async #names(): Promise<(readonly [DigestAlgorithm, string])[]> {
+    const lists = algorithms.map(async algorithm => {
+      const folder = join(this.#dir, algorithm)
+      const names = (await ifThere(onDisk(folder, readdir(folder)))) ?? []
+      return names.map(name => [algorithm, name] as const)
+    })
+    return (await Promise.all(lists)).flat()
+  }
+
   #path(digest: Digest): string {
-    return join(this.#dir, 'blobs', algorithmOf(digest), hexOf(digest))
+    return join(this.#dir, algorithmOf(digest), hexOf(digest))
   }
 }

@@ -66,6 +66,7 @@ export function removeTag(
   const rest = entries.filter(entry => refNameOf(entry) !== tag)
   if (!options.keepUntagged) return rest
   for (const entry of entries) {
+    if (refNameOf(entry) !== tag) continue
     const isListed = rest.some(other => other.digest === entry.digest)
     if (!isListed) rest.push(withoutRefName(entry))
   }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { DrayError } from '../errors.ts'
 import { withFileLock } from '../files/file-lock.ts'
-import { ifThere } from '../files/io-error.ts'
+import { ifThere, onDisk } from '../files/io-error.ts'
 import { readBounded } from '../files/read-bounded.ts'
 import { replaceFile } from '../files/replace-file.ts'
 import { formatIndex, type IndexDocument, maxIndexBytes, parseIndex } from './index-document.ts'
@@ -28,16 +29,35 @@ export class IndexFile {
   /**
    * Reads, changes and replaces the file, one change at a time: changes by several processes that use this too happen
    * one after the other, so none is lost. What is done `afterwards` happens before the next change, too.
-   * @throws DrayError `INTEGRITY`, `IO`, or `TIMEOUT` when another process keeps the file's lock
+   * @throws DrayError `INTEGRITY`, `IO`, `UNSUPPORTED` for too large a file, or `TIMEOUT` when another process keeps
+   * the file's lock
    */
   async update(
     change: (entries: readonly IndexEntry[]) => IndexEntry[] | Promise<IndexEntry[]>,
     afterwards?: () => Promise<void>,
   ): Promise<void> {
-    await this.#alone(async () => {
-      const document = await this.#readAnew()
-      await this.#write({ ...document, manifests: await change(document.manifests ?? []) })
+    await this.exclusively(async (entries, replace) => {
+      await replace(await change(entries))
       await afterwards?.()
+    })
+  }
+
+  /**
+   * Runs work while nobody else changes the file; it may give the file other entries. The work is to be short: others
+   * wait, and the lock of one who keeps it for many seconds counts as left behind.
+   * @throws as `update`
+   */
+  exclusively<Result>(
+    work: (
+      entries: readonly IndexEntry[],
+      replace: (entries: readonly IndexEntry[]) => Promise<void>,
+    ) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#alone(async () => {
+      const document = await this.read()
+      return work(document.manifests ?? [], manifests =>
+        this.#write({ ...document, manifests: [...manifests] }),
+      )
     })
   }
 
@@ -49,7 +69,7 @@ export class IndexFile {
   }
 
   /** In this process by waiting for one's turn, which costs less than asking for the file's lock again and again. */
-  #alone(work: () => Promise<void>): Promise<void> {
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#locks.run(this.path, () => withFileLock(this.path, work))
   }
 
@@ -62,6 +82,20 @@ export class IndexFile {
   }
 
   async #write(document: IndexDocument): Promise<void> {
-    await replaceFile(this.path, formatIndex(document))
+    const bytes = Buffer.from(formatIndex(document))
+    // It could be written, but by nobody be read any more.
+    if (bytes.length > maxIndexBytes) throw indexTooLarge(this.path)
+    await replaceFile(this.path, async file => onDisk(this.path, file.writeFile(bytes)))
+    this.#cache?.wroteIndex(this.path, bytes, document)
   }
+}
+
+function indexTooLarge(path: string): DrayError {
+  return new DrayError(
+    'UNSUPPORTED',
+    `${path}: it would have more than ${maxIndexBytes} bytes, which is the limit`,
+    {
+      hint: 'delete tags and manifests, or use another repository for new ones',
+    },
+  )
 }

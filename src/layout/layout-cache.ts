@@ -27,4 +27,9 @@ export class LayoutCache {
   readIndex(path: string): Promise<IndexDocument | undefined> {
     return this.#indexes.read(path)
   }
+
+  /** What has been written as the index.json at a path, which it need not be any more. */
+  wroteIndex(path: string, bytes: Buffer, document: IndexDocument): void {
+    this.#indexes.written(path, bytes, document)
+  }
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { makeFolder } from '../files/make-folder.ts'
 import { BlobStore } from './blob-store.ts'
 import { emptyIndex, type IndexDocument } from './index-document.ts'
@@ -6,7 +7,7 @@ import { KeyedLock } from './keyed-lock.ts'
 import type { LayoutCache } from './layout-cache.ts'
 import { writeLayoutFile } from './layout-file.ts'
 import type { LayoutFiles } from './layout-files.ts'
-import type { PartialFolder } from './partial-folder.ts'
+import { PartialFolder } from './partial-folder.ts'
 
 export interface LayoutFolderOptions {
   /** What the layout is called in messages. */
@@ -35,7 +36,11 @@ export class LayoutFolder implements LayoutFiles {
 
   constructor(dir: string, options: LayoutFolderOptions) {
     this.dir = dir
-    this.blobs = new BlobStore(dir, options.name, options.partials)
+    this.blobs = new BlobStore(
+      join(dir, 'blobs'),
+      options.name,
+      options.partials ?? new PartialFolder(join(dir, '.partial')),
+    )
     this.indexFile = new IndexFile(dir, options.locks ?? new KeyedLock(), options.cache)
     this.#firstIndex = options.firstIndex ?? emptyIndex
     this.#mode = options.mode

@@ -10,9 +10,9 @@ import type {
   TagOrDigest,
 } from '../image-store.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import type { Digest } from '../oci/digest.ts'
+import { type Digest, isDigest } from '../oci/digest.ts'
 import { childManifests, descriptorOf, type Manifest } from '../oci/manifest.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { BlobStatus, BlobStore } from './blob-store.ts'
 import { descriptorOfEntry, type IndexEntry, listManifest, refNameOf, removeTag } from './index-entries.ts'
 import type { KeyedLock } from './keyed-lock.ts'
 import type { LayoutCache } from './layout-cache.ts'
@@ -56,6 +56,15 @@ export interface LayoutOptions {
   readonly files?: LayoutFiles | undefined
 }
 
+/** What comes with a manifest that is stored. */
+export interface PutManifestOptions {
+  /**
+   * Looks at what the manifest refers to, and throws where it must not be listed. What it has found there (see
+   * `BlobStore.use`) is there when the manifest is listed: nobody collects garbage in between.
+   */
+  readonly check?: (() => Promise<void>) | undefined
+}
+
 /** An OCI image layout directory as an image store. */
 export class Layout extends LayoutReader implements ImageDestination {
   readonly verifiesBlobs = true
@@ -79,12 +88,15 @@ export class Layout extends LayoutReader implements ImageDestination {
     await this.#folder.create()
   }
 
-  find(reference: TagOrDigest): Promise<Descriptor | undefined> {
+  async find(reference: TagOrDigest): Promise<Descriptor | undefined> {
+    // Who finds a manifest here brings nothing of what it refers to.
+    if (isDigest(reference)) await this.blobs.use(reference)
     return ifThere(this.resolve(reference))
   }
 
   async hasBlob({ digest, size }: Descriptor): Promise<boolean> {
-    return (await this.findBlob(digest))?.size === size
+    const found = (await this.blobs.use(digest)) ?? (await this.findBlob(digest))?.size
+    return found === size
   }
 
   async putBlob(
@@ -104,12 +116,19 @@ export class Layout extends LayoutReader implements ImageDestination {
    * where the array is empty. Without `tags` it is a child that its parent leads to, and only a blob, unless it has a
    * `subject`: to what refers to another nothing leads but the index.
    */
-  async putManifest(manifest: Manifest, tags?: readonly string[]): Promise<void> {
+  async putManifest(
+    manifest: Manifest,
+    tags?: readonly string[],
+    { check }: PutManifestOptions = {},
+  ): Promise<void> {
     tags?.forEach(checkRefName)
+    // Nothing is made for what is refused.
+    if (!this.#folder.isThere) await check?.()
     await this.create()
     const listed = tags ?? (manifest.content.subject === undefined ? undefined : [])
     if (listed === undefined) return this.#writeManifest(manifest)
     await this.#folder.indexFile.update(async entries => {
+      await check?.()
       // Not before the index is ours alone: who deletes the manifest now would take the blob along.
       await this.#writeManifest(manifest)
       return listManifest(await this.#withoutChildren(manifest, entries), descriptorOf(manifest), {
@@ -145,6 +164,26 @@ export class Layout extends LayoutReader implements ImageDestination {
       },
       () => this.blobs.delete(digest),
     )
+  }
+
+  /**
+   * Removes blobs, and of those that are manifests what the index says of them, unless somebody has used them since they
+   * were seen. Few at a time: nobody else can write to the index meanwhile.
+   * @returns what was removed
+   * @throws DrayError `IO`, `TIMEOUT`
+   */
+  async removeUnused(seen: readonly BlobStatus[]): Promise<readonly BlobStatus[]> {
+    return this.#folder.indexFile.exclusively(async (entries, replace) => {
+      const removed: BlobStatus[] = []
+      for (const status of seen) {
+        const gone = await this.blobs.deleteUnused(status)
+        if (gone !== undefined) removed.push(gone)
+      }
+      const digests = new Set<string>(removed.map(({ digest }) => digest))
+      const rest = entries.filter(({ digest }) => !digests.has(digest))
+      if (rest.length < entries.length) await replace(rest)
+      return removed
+    })
   }
 
   async #writeManifest({ digest, bytes }: Manifest): Promise<void> {

@@ -51,6 +51,8 @@ export class PartialFile implements OpenFile, AsyncDisposable {
    * @throws DrayError `IO`
    */
   async publish(path: string, isThere: () => Promise<boolean>): Promise<void> {
+    // Its last byte may have come long ago, and what is old and not listed yet is collected.
+    await onDisk(this.path, this.file.utimes(new Date(), new Date()))
     await onDisk(this.path, this.file.sync())
     const isRenamed = await renamed(this.path, path)
     if (!isRenamed && !(await isThere())) await replaceFile(path, copy => this.#copyTo(copy, path))

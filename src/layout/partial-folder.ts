@@ -11,7 +11,8 @@ import { openSuffix, PartialFile } from './partial-file.ts'
 /** Parts that nobody went on with for so long are removed. */
 const staleMs = 7 * 24 * 3600 * 1000
 
-const partName = /^sha(?:256|512)-[0-9a-f]+\.[0-9a-f-]{36}(?:\.open)?$/
+/** The name of a part. */
+export const partName = /^sha(?:256|512)-[0-9a-f]+\.[0-9a-f-]{36}(?:\.open)?$/
 
 /** A part to write to, and where a beginning of the blob is that this part does not have yet. */
 export interface Claim {

@@ -1,4 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import { isDrayError } from '../errors.ts'
+import { systemCode } from '../files/io-error.ts'
 
 /** The codes of distribution-spec v1.1 ("Error Codes") with the status each is sent with; `UNKNOWN` is distribution's. */
 const statusOf = {
@@ -54,11 +56,21 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Re
   return new RegistryFault('UNSUPPORTED', `${method} is not possible here`, { headers })
 }
 
-/** What the client is told about an error: a fault as it is, of anything else only that it was ours, and where to look. */
+/** What the client is told about an error: a fault as it is, of anything else only that it was ours (a full disk: 507), and where to look. */
 export function toFault(error: unknown, requestId: string): RegistryFault {
   if (error instanceof RegistryFault) return error
-  const message = `the registry failed; its log says more, at ${requestId}`
-  return new RegistryFault('UNKNOWN', message, { cause: error, headers: { 'X-Request-Id': requestId } })
+  const isFull = isDiskFull(error)
+  const what = isFull ? 'has no space left on its disk' : 'failed'
+  return new RegistryFault('UNKNOWN', `the registry ${what}; its log says more, at ${requestId}`, {
+    status: isFull ? 507 : 500,
+    cause: error,
+    headers: { 'X-Request-Id': requestId },
+  })
+}
+
+function isDiskFull(error: unknown): boolean {
+  const code = isDrayError(error, 'IO') ? systemCode(error.cause) : undefined
+  return code === 'ENOSPC' || code === 'EDQUOT'
 }
 
 /** The body of a fault (distribution-spec v1.1, "Error Codes"). */

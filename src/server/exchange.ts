@@ -6,6 +6,7 @@ import { collect } from '../oci/content.ts'
 import type { Grant } from './auth/policy.ts'
 import { faultBody, RegistryFault, toFault } from './errors.ts'
 import { sendContent } from './send-content.ts'
+import type { Client } from './trusted-proxies.ts'
 
 /** One request and its answer, with the bytes of both bodies counted. */
 export class Exchange {
@@ -14,6 +15,7 @@ export class Exchange {
   /** As it was sent, not decoded and not normalised, without the query. */
   readonly path: string
   readonly query: URLSearchParams
+  readonly client: Client
   /** Names this request in the log and in the answer, where it failed. */
   readonly id = randomUUID()
   /** Who asks, once that is known. */
@@ -25,10 +27,11 @@ export class Exchange {
   #received = 0
   #sent = 0
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, client: Client) {
     const url = request.url ?? '/'
     const mark = url.indexOf('?')
     this.request = request
+    this.client = client
     this.method = request.method ?? 'GET'
     this.path = mark < 0 ? url : url.slice(0, mark)
     this.query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))

@@ -128,7 +128,9 @@ async function bind(server: Server, host: string, port: number): Promise<void> {
     server.listen(port, host)
     await once(server, 'listening')
   } catch (cause) {
-    throw new DrayError('IO', `cannot listen on ${host}:${port}: ${reasonOf(cause)}`, { cause })
+    const reason = `cannot listen on ${host}:${port}: ${reasonOf(cause)}`
+    const isTaken = systemCode(cause) === 'EADDRINUSE'
+    throw new DrayError('IO', reason, { cause, ...(isTaken && { hint: 'port 0 takes one that is free' }) })
   }
 }
 
@@ -176,6 +178,7 @@ function reasonOf(error: unknown): string {
   const code = systemCode(error)
   if (code === 'EADDRINUSE') return 'the address is in use'
   if (code === 'EADDRNOTAVAIL') return 'the address is not one of this machine'
+  if (code === 'ENOTFOUND') return 'there is no such host'
   if (code === 'EACCES') return 'permission denied'
   return error instanceof Error ? error.message : String(error)
 }

@@ -1,7 +1,9 @@
 import { isDrayError } from '../errors.ts'
+import { ifThere } from '../files/io-error.ts'
+import type { Chunks } from '../flow.ts'
 import type { Layout } from '../layout/layout.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import { algorithmOf, digestFault, digestOf, isDigest } from '../oci/digest.ts'
+import { algorithmOf, type Digest, digestFault, digestOf, isDigest } from '../oci/digest.ts'
 import { childBlobs, type Manifest, maxManifestBytes } from '../oci/manifest.ts'
 import { essenceOf, isForeignLayerType } from '../oci/media-types.ts'
 import { parseManifest } from '../oci/parse-manifest.ts'
@@ -9,6 +11,8 @@ import { tagFault } from '../oci/reference.ts'
 import { entityTagOf, isNotModified } from './conditions.ts'
 import { RegistryFault } from './errors.ts'
 import type { Exchange } from './exchange.ts'
+import { findManifest as findMirroredManifest } from './mirror/manifests.ts'
+import { type MirroredRepository, staleHeaders } from './mirror/repository.ts'
 import type { Storage } from './storage.ts'
 import type { Target } from './target.ts'
 
@@ -17,16 +21,41 @@ import type { Target } from './target.ts'
  * manifest, and a client that cannot read it learns so from its Content-Type.
  */
 export async function getManifest(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
+  checkDigest(target.reference)
+  const { mirrored } = target
+  if (mirrored !== undefined) return getMirrored(exchange, mirrored, target)
+  const { reference } = target
   const layout = await storage.open(target.repository)
-  const descriptor = await findManifest(layout, target)
+  if (isDigest(reference)) await storage.use(layout, reference)
+  const descriptor = await ifThere(layout.resolve(reference))
+  if (descriptor === undefined) throw unknownManifest(target)
   const { mediaType, digest } = descriptor
-  const identity = { 'Docker-Content-Digest': digest, ETag: entityTagOf(digest) }
+  const identity = identityOf(digest)
   if (isNotModified(exchange.request, identity.ETag)) {
     exchange.send(304, identity)
     return
   }
   const { bytes } = await storage.manifests.read(layout, descriptor)
   exchange.send(200, { ...identity, 'Content-Type': mediaType }, bytes)
+}
+
+/** A HEAD fetches no manifest: some registries count those that they send. */
+async function getMirrored(exchange: Exchange, mirrored: MirroredRepository, { reference }: Target) {
+  const isWhole = exchange.method === 'GET'
+  const { descriptor, manifest, isStale } = await findMirroredManifest(mirrored, reference, isWhole)
+  const { digest, size } = descriptor
+  const headers = { ...identityOf(digest), ...staleHeaders(isStale) }
+  if (isNotModified(exchange.request, headers.ETag)) return exchange.send(304, headers)
+  const mediaType = manifest?.mediaType ?? descriptor.mediaType
+  const contentHeaders = { ...headers, 'Content-Type': mediaType }
+  if (manifest !== undefined) return exchange.send(200, contentHeaders, manifest.bytes)
+  await exchange.stream(200, { ...contentHeaders, 'Content-Length': size }, nothing())
+}
+
+async function* nothing(): Chunks {}
+
+function identityOf(digest: Digest) {
+  return { 'Docker-Content-Digest': digest, ETag: entityTagOf(digest) }
 }
 
 /**
@@ -43,9 +72,12 @@ export async function putManifest(exchange: Exchange, target: Target, storage: S
   const bytes = await exchange.collectBody(maxManifestBytes)
   const manifest = readManifest(bytes, reference, essenceOf(exchange.request.headers['content-type']))
   const layout = await storage.openToWrite(repository)
-  const absent = await absentBlobs(layout, manifest)
-  if (storage.requireBlobs) refuseWithout(absent)
-  await layout.putManifest(manifest, tags)
+  let absent: readonly Descriptor[] = []
+  const check = async () => {
+    absent = await absentBlobs(layout, manifest)
+    if (storage.requireBlobs) refuseWithout(absent)
+  }
+  await layout.putManifest(manifest, tags, { check })
   const { subject } = manifest.content
   exchange.send(201, {
     Location: `/v2/${repository}/manifests/${manifest.digest}`,
@@ -67,13 +99,6 @@ export async function deleteManifest(exchange: Exchange, target: Target, storage
     throw isDrayError(error, 'NOT_FOUND') ? unknownManifest(target) : error
   }
   exchange.send(202)
-}
-
-async function findManifest(layout: Layout, target: Target): Promise<Descriptor> {
-  checkDigest(target.reference)
-  const descriptor = await layout.find(target.reference)
-  if (descriptor === undefined) throw unknownManifest(target)
-  return descriptor
 }
 
 function unknownManifest({ repository, reference }: Target): RegistryFault {

@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Load } from './listener.ts'
+import type { MirrorEvent } from './mirror/upstream.ts'
 import type { RequestEvent } from './request-event.ts'
 
 /** What Prometheus is told. */
 export interface Metrics {
   /** Counts a request that has ended. */
   count(event: RequestEvent): void
+  /** Counts what became of a request for something mirrored, and what was fetched and removed. */
+  countMirror(event: MirrorEvent): void
   /** Answers `GET /metrics` and `GET /healthz`. */
   serve(request: IncomingMessage, response: ServerResponse): Promise<void>
 }
@@ -40,6 +43,24 @@ export function createMetrics(load: () => Load): Metrics {
     labelNames: ['endpoint', 'direction'],
     registers,
   })
+  const mirrorRequests = new Counter({
+    name: 'dray_mirror_requests_total',
+    help: 'Requests for mirrored content that were there (hit), had to be fetched (miss), or may be old (stale).',
+    labelNames: ['mirror', 'kind', 'result'],
+    registers,
+  })
+  const fetched = new Counter({
+    name: 'dray_mirror_fetched_bytes_total',
+    help: 'Bytes of blobs that were fetched from other registries.',
+    labelNames: ['mirror'],
+    registers,
+  })
+  const evicted = new Counter({
+    name: 'dray_mirror_evicted_bytes_total',
+    help: 'Bytes of mirrored content that were removed again, by all its names.',
+    labelNames: ['mirror'],
+    registers,
+  })
   addGauge('dray_http_connections', 'Open connections.', () => load().connections)
   addGauge('dray_http_requests_in_flight', 'Requests that have not ended.', () => load().requests)
 
@@ -63,6 +84,12 @@ export function createMetrics(load: () => Load): Metrics {
       durations.observe({ method, endpoint }, ms / 1000)
       bytes.inc({ endpoint, direction: 'received' }, received)
       bytes.inc({ endpoint, direction: 'sent' }, sent)
+    },
+    countMirror(event) {
+      const { type } = event
+      if (type === 'evicted') evicted.inc({ mirror: event.mirror }, event.bytes)
+      else if (type === 'fetched') fetched.inc({ mirror: event.mirror }, event.bytes)
+      else mirrorRequests.inc({ mirror: event.mirror, kind: event.kind, result: event.result })
     },
     async serve({ url = '/', method }, response) {
       const [path] = url.split('?')

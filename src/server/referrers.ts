@@ -1,9 +1,11 @@
 import type { Descriptor } from '../oci/descriptor.ts'
-import { digestFault, parseDigest } from '../oci/digest.ts'
+import { type Digest, digestFault, parseDigest } from '../oci/digest.ts'
 import { maxManifestBytes } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-types.ts'
 import { RegistryFault } from './errors.ts'
 import type { Exchange } from './exchange.ts'
+import { type FoundList, findReferrers } from './mirror/lists.ts'
+import { staleHeaders } from './mirror/repository.ts'
 import { pageOf } from './paging.ts'
 import type { Storage } from './storage.ts'
 import type { Target } from './target.ts'
@@ -19,21 +21,36 @@ const maxEntriesBytes = maxManifestBytes - 64 * 1024
 export async function listReferrers(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
   const fault = digestFault(target.reference)
   if (fault !== undefined) throw new RegistryFault('DIGEST_INVALID', `invalid digest: ${fault}`)
-  const layout = await storage.find(target.repository)
-  const referrers = layout && (await storage.referrers.of(layout)).get(parseDigest(target.reference))
+  const subject = parseDigest(target.reference)
+  const { mirrored, repository } = target
+  const found =
+    mirrored === undefined
+      ? await ownReferrers(repository, subject, storage)
+      : await findReferrers(mirrored, subject)
   const artifactType = exchange.query.get('artifactType') || undefined
   const isWanted = (one: Descriptor) => artifactType === undefined || one.artifactType === artifactType
-  const wanted = (referrers ?? []).filter(isWanted)
+  const wanted = found.items.filter(isWanted)
   const { items, headers } = pageOf(wanted, exchange, { keyOf: ({ digest }) => digest, countFitting })
   exchange.sendJson(
     200,
     { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: items },
     {
       ...headers,
+      ...staleHeaders(found.isStale),
       'Content-Type': mediaTypes.ociIndex,
       ...(artifactType === undefined ? {} : { 'OCI-Filters-Applied': 'artifactType' }),
     },
   )
+}
+
+async function ownReferrers(
+  repository: string,
+  subject: Digest,
+  storage: Storage,
+): Promise<FoundList<Descriptor>> {
+  const layout = await storage.find(repository)
+  const referrers = layout && (await storage.referrers.of(layout)).get(subject)
+  return { items: referrers ?? [], isStale: false }
 }
 
 /** At least one, so that paging comes to an end. */

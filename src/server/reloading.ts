@@ -11,6 +11,7 @@ export interface ReloadingOptions {
 export class Reloading {
   readonly #options: ReloadingOptions
   readonly #timer: NodeJS.Timeout
+  readonly #told = new Map<() => Promise<void>, string>()
   #last = Promise.resolve()
 
   constructor(options: ReloadingOptions) {
@@ -19,7 +20,7 @@ export class Reloading {
     this.#timer.unref()
   }
 
-  /** Looks at once. Files that cannot be used are told of, once for each change. */
+  /** Looks at once. Files that cannot be used are told of, once and not each time. */
   reload(): Promise<void> {
     this.#last = this.#last.then(() => this.#reloadAll())
     return this.#last
@@ -34,8 +35,11 @@ export class Reloading {
     for (const reload of this.#options.reloads) {
       try {
         await reload()
+        this.#told.delete(reload)
       } catch (error) {
         const reason = isDrayError(error) ? error.message : String(error)
+        if (this.#told.get(reload) === reason) continue
+        this.#told.set(reload, reason)
         this.#options.onWarning?.(`${reason}; what was read before goes on to count`)
       }
     }

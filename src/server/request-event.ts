@@ -15,6 +15,7 @@ export interface RequestEvent {
   readonly sent: number
   /** Who logged in. */
   readonly user: string | undefined
+  /** Of the client, where it is a trusted proxy that sends the request on. */
   readonly remoteAddress: string | undefined
   /** As the client sent it. */
   readonly userAgent: string | undefined

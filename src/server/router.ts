@@ -4,6 +4,8 @@ import { listRepositories } from './catalog.ts'
 import { methodNotAllowed, RegistryFault } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { deleteManifest, getManifest, putManifest } from './manifests.ts'
+import type { AskedName, Mirrors } from './mirror/mirrors.ts'
+import type { MirroredRepository } from './mirror/repository.ts'
 import { listReferrers } from './referrers.ts'
 import { checkRepository, type Storage } from './storage.ts'
 import { listTags } from './tags.ts'
@@ -24,6 +26,8 @@ export interface Route {
   /** What it can do without: a mount that may not be is an upload. */
   readonly useful: readonly Access[]
   readonly writes: boolean
+  /** Whose content it is about, where it is another registry's. */
+  readonly mirrored: MirroredRepository | undefined
   /** What can be done at the same path without writing. */
   readonly readingMethods: readonly string[]
   run(storage: Storage): Promise<void>
@@ -71,26 +75,41 @@ const endpoints: readonly Endpoint[] = [
 ]
 
 /**
- * Finds what a request asks for.
+ * Finds what a request asks for, of this registry or of one that it answers for.
  * @throws RegistryFault 404 for a path that means nothing, 405 for a method, `NAME_INVALID`
  */
-export function findRoute(exchange: Exchange): Route {
+export async function findRoute(exchange: Exchange, mirrors?: Mirrors): Promise<Route> {
   const { endpoint, groups } = findEndpoint(exchange.path)
   const action = Object.hasOwn(endpoint.methods, exchange.method)
     ? endpoint.methods[exchange.method]
     : undefined
   if (action === undefined) throw methodNotAllowed(exchange.method, Object.keys(endpoint.methods))
   if (groups.name !== undefined) checkRepository(groups.name)
-  const target = { repository: groups.name ?? '', reference: decode(groups.reference ?? '') }
+  const askedAs = groups.name ?? ''
+  const mirrored =
+    groups.name === undefined ? undefined : await mirrors?.locate(askedName(exchange, askedAs, action))
+  const repository = mirrored?.name ?? askedAs
+  const target = { repository, askedAs, mirrored, reference: decode(groups.reference ?? '') }
   return {
     access: accessTo(action.right, target),
     useful: mountAccess(exchange),
     writes: writes(action),
+    mirrored,
     readingMethods: Object.entries(endpoint.methods).flatMap(([method, other]) =>
       writes(other) ? [] : [method],
     ),
-    run: async storage => action.handle(exchange, target, storage),
+    run: async storage => {
+      // The upstream may take longer to answer than a connection may be idle.
+      if (mirrored !== undefined) exchange.allowSilence()
+      await action.handle(exchange, target, storage)
+    },
   }
+}
+
+/** Who asks for a blob by HEAD is about to push it: that it is elsewhere does not help. */
+function askedName({ method, path, query }: Exchange, name: string, action: Action): AskedName {
+  const isBeforePush = method === 'HEAD' && path.startsWith(`/v2/${name}/blobs/`)
+  return { name, namespace: query.get('ns'), mayGuess: !writes(action) && !isBeforePush }
 }
 
 function findEndpoint(path: string): { endpoint: Endpoint; groups: Record<string, string | undefined> } {

@@ -77,6 +77,8 @@ function waitsForClient(request: IncomingMessage, response: ServerResponse): boo
 /** The rest of a body that nobody wants is read, since to close at once could lose the answer; but not for ever. */
 function cutLater(request: IncomingMessage, delayMs: number): void {
   if (request.complete) return
+  // Node does so by itself only where nobody has read any of it.
+  request.resume()
   const { socket } = request
   const timer = setTimeout(() => socket.destroy(), delayMs)
   const forget = () => {

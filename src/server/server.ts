@@ -1,22 +1,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { DrayError } from '../errors.ts'
 import { makeFolder } from '../files/make-folder.ts'
 import { isLayout } from '../layout/layout-file.ts'
 import type { Address } from './address.ts'
 import type { Authorizer } from './auth/authorizer.ts'
-import { type AccessOptions, openAuthorizer, reloadsOf } from './auth/server-auth.ts'
+import { type AccessOptions, openAuthorizer } from './auth/server-auth.ts'
 import { methodNotAllowed, RegistryFault } from './errors.ts'
 import { Exchange } from './exchange.ts'
+import { exposureWarnings } from './exposure.ts'
+import { type GcOptions, Housekeeping } from './housekeeping.ts'
 import type { ServerLimits } from './limits.ts'
 import { type Listener, listen } from './listener.ts'
 import type { Metrics } from './metrics.ts'
+import type { Mirrors } from './mirror/mirrors.ts'
+import type { MirrorEvent, MirroredRegistry, MirrorLimits } from './mirror/upstream.ts'
 import { Reloading } from './reloading.ts'
+import { folderNames } from './repository-folders.ts'
 import type { RequestEvent } from './request-event.ts'
 import { findRoute } from './router.ts'
 import { Storage, type StorageOptions } from './storage.ts'
+import { TrustedProxies } from './trusted-proxies.ts'
 
-export type { AccessRules, Right, Rule } from './auth/rules.ts'
+export type { AccessRules, AccessSource, Right, Rule } from './auth/rules.ts'
 export type { ServerAuth } from './auth/server-auth.ts'
+export type { GcOptions } from './housekeeping.ts'
 export type { ServerLimits } from './limits.ts'
+export type { MirroredRegistry, MirrorLimits, Upstream } from './mirror/upstream.ts'
 export type { RequestEvent } from './request-event.ts'
 export type { TlsOptions } from './tls.ts'
 
@@ -28,7 +38,7 @@ export interface RegistryServer {
   readonly port: number
   /** `http://127.0.0.1:9100/metrics`, where there are metrics. */
   readonly metricsUrl: string | undefined
-  /** Looks at once whether certificates, users and keys have changed, as it does by itself now and then. */
+  /** Looks at once whether certificates, users, keys and rules have changed, as it does by itself now and then. */
   reload(): Promise<void>
   /** Takes no more requests, lets running ones end for a while, then cuts them. */
   close(): Promise<void>
@@ -44,13 +54,25 @@ export interface ServerOptions extends AccessOptions, StorageOptions {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
-  /** Refuse all that writes or deletes. */
-  readonly readOnly?: boolean | undefined
+  /**
+   * IP addresses and networks (`10.0.0.0/8`) of reverse proxies, which are believed what `X-Forwarded-For`, `-Proto` and
+   * `-Host` say; nobody is by default.
+   */
+  readonly trustedProxies?: readonly string[] | undefined
   readonly limits?: ServerLimits | undefined
+  /** Remove now and then what nothing refers to; not where the folder is only read. */
+  readonly gc?: GcOptions | undefined
+  /**
+   * Other registries that are answered for, as caches: what is asked of one is fetched there, kept below its name in `dir`,
+   * and given out from there while it is known to be right, or while that registry does not answer.
+   */
+  readonly mirrors?: readonly MirroredRegistry[] | undefined
+  /** How much of their content is kept, and for how long. */
+  readonly mirrorLimits?: MirrorLimits | undefined
   /** Where Prometheus gets `/metrics`, over plain HTTP and without a login; nowhere when absent. */
   readonly metrics?: Address | undefined
   readonly onRequest?: ((event: RequestEvent) => void) | undefined
-  /** Told of files that have changed and cannot be used; what they held before goes on to count. */
+  /** Told of what is unwise, and of files that have changed and cannot be used; what they held before goes on to count. */
   readonly onWarning?: ((message: string) => void) | undefined
   /** How often to look whether files have changed, in milliseconds; 10 seconds by default. */
   readonly reloadEveryMs?: number | undefined
@@ -62,8 +84,6 @@ export interface ServerOptions extends AccessOptions, StorageOptions {
 
 const defaultGraceMs = 5000
 const defaultReloadMs = 10_000
-/** Uploads that nobody went on with for so long are removed at the start. */
-const uploadTtlMs = 24 * 3600 * 1000
 
 /**
  * Starts a registry over a folder (distribution-spec v1.1).
@@ -73,29 +93,33 @@ const uploadTtlMs = 24 * 3600 * 1000
 export async function startServer(options: ServerOptions): Promise<RegistryServer> {
   const { dir, host, port, clock = Date.now, graceMs = defaultGraceMs } = options
   const authorizer = await openAuthorizer(options, clock)
+  const proxies = new TrustedProxies(options.trustedProxies ?? [], options.onWarning)
   const isBundle = await isLayout(dir)
   const readOnly = isBundle || (options.readOnly ?? false)
   if (isBundle) {
     options.onWarning?.(`${dir} is one layout with images of many repositories; it is served to be read only`)
   }
-  const storage = new Storage(dir, { ...options, isBundle })
-  if (!readOnly) {
-    await makeFolder(dir)
-    await storage.uploads.removeOlderThan(Date.now() - uploadTtlMs)
-  }
+  const storage = new Storage(dir, { ...options, isBundle, readOnly })
+  if (!readOnly) await makeFolder(dir)
   let metrics: Metrics | undefined
   const onRequest = (event: RequestEvent) => {
     metrics?.count(event)
     options.onRequest?.(event)
   }
+  const mirrors = await openMirrors(options, storage, event => metrics?.countMirror(event))
   const serve = (request: IncomingMessage, response: ServerResponse) =>
-    respond(request, response, { storage, authorizer, readOnly, onRequest })
+    respond(request, response, { storage, mirrors, authorizer, proxies, readOnly, onRequest })
   const { tls, limits } = options
   const listener = await listen(serve, { host, port, graceMs, tls, limits })
   const metered = await startMetrics(listener, options.metrics)
   metrics = metered?.metrics
+  mirrors?.start()
+  const housekeeping = readOnly ? undefined : new Housekeeping(storage, options)
+  if (readOnly && options.gc !== undefined)
+    options.onWarning?.('no garbage is collected: the folder is only read')
+  for (const warning of exposureWarnings({ ...options, readOnly })) options.onWarning?.(warning)
   const reloading = new Reloading({
-    reloads: [() => listener.reload(), ...reloadsOf(options.auth)],
+    reloads: [() => listener.reload(), ...(authorizer.reloads ?? [])],
     everyMs: options.reloadEveryMs ?? defaultReloadMs,
     onWarning: options.onWarning,
   })
@@ -107,10 +131,27 @@ export async function startServer(options: ServerOptions): Promise<RegistryServe
     reload: () => reloading.reload(),
     async close() {
       await Promise.all([reloading.stop(), listener.close()])
+      await Promise.all([mirrors?.close(), housekeeping?.stop()])
       // To the last, so that it can be seen how requests end.
       await metered?.listener.close()
     },
   }
+}
+
+/** @throws DrayError `USAGE` */
+async function openMirrors(
+  options: ServerOptions,
+  storage: Storage,
+  onEvent: (event: MirrorEvent) => void,
+): Promise<Mirrors | undefined> {
+  const { dir, mirrors = [], mirrorLimits: limits, clock = Date.now, onWarning } = options
+  if (mirrors.length === 0) return undefined
+  if (await isLayout(dir)) {
+    throw new DrayError('USAGE', `${dir} is one layout, to be read only: nothing can be mirrored into it`)
+  }
+  const { Mirrors } = await import('./mirror/mirrors.ts')
+  const partialDir = join(dir, folderNames.mirrored)
+  return new Mirrors(mirrors, { storage, partialDir, limits, clock, onWarning, onEvent })
 }
 
 interface Metered {
@@ -133,7 +174,9 @@ async function startMetrics(registry: Listener, address: Address | undefined): P
 interface Registry {
   readonly storage: Storage
   readonly authorizer: Authorizer
+  readonly proxies: TrustedProxies
   readonly readOnly: boolean
+  readonly mirrors: Mirrors | undefined
   readonly onRequest: (event: RequestEvent) => void
 }
 
@@ -143,9 +186,7 @@ async function respond(
   registry: Registry,
 ): Promise<void> {
   const started = performance.now()
-  const exchange = new Exchange(request, response)
-  // Gone when the connection is.
-  const { remoteAddress } = request.socket
+  const exchange = new Exchange(request, response, registry.proxies.clientOf(request))
   const closed = new Promise(resolve => response.once('close', resolve))
   let failure = {}
   try {
@@ -158,18 +199,21 @@ async function respond(
   const { id, method, path, status, received, sent, user } = exchange
   const ms = performance.now() - started
   const userAgent = request.headers['user-agent']
+  const remoteAddress = exchange.client.address
   const about = { id, method, path, status, ms, received, sent, user, remoteAddress, userAgent }
   registry.onRequest({ ...about, ...failure })
 }
 
-async function route(exchange: Exchange, { storage, authorizer, readOnly }: Registry): Promise<void> {
+async function route(exchange: Exchange, registry: Registry): Promise<void> {
+  const { storage, mirrors, authorizer, readOnly } = registry
   if (exchange.path === '/healthz') return sendHealth(exchange)
   if ((await authorizer.answers?.(exchange)) === true) return
-  const { access, useful, writes, readingMethods, run } = findRoute(exchange)
+  const { access, useful, writes, readingMethods, mirrored, run } = await findRoute(exchange, mirrors)
   exchange.grant = await authorizer.authorize(exchange, access, useful)
-  if (writes && readOnly) {
+  if (writes && (readOnly || mirrored !== undefined)) {
+    const what = mirrored === undefined ? 'this registry' : `${mirrored.name}, a mirror of another registry,`
     const headers = { Allow: readingMethods.join(', ') }
-    throw new RegistryFault('UNSUPPORTED', 'this registry is read-only', { headers })
+    throw new RegistryFault('UNSUPPORTED', `${what} is read-only`, { headers })
   }
   await run(storage)
 }

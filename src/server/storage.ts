@@ -1,25 +1,25 @@
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ifThere, onDisk } from '../files/io-error.ts'
+import { ifThere } from '../files/io-error.ts'
 import { KeyedLock } from '../layout/keyed-lock.ts'
 import { type Layout, openLayout } from '../layout/layout.ts'
 import { LayoutCache } from '../layout/layout-cache.ts'
 import type { Digest } from '../oci/digest.ts'
-import { repositoryFault } from '../oci/reference.ts'
 import { Bundle } from './bundle.ts'
 import { RegistryFault } from './errors.ts'
+import type { Collection, CollectOptions } from './garbage/collect.ts'
 import { referrersIn, tagsOf } from './listings.ts'
 import { ManifestCache } from './manifest-cache.ts'
 import { PerIndex } from './per-index.ts'
+import { folderNames, repositoryFolders, repositoryNameFault } from './repository-folders.ts'
+import { SharedBlobs } from './shared-blobs.ts'
 import { UploadStore } from './upload-store.ts'
-
-/** The names that a layout's own files have; as a part of a repository's name they would collide with them. */
-const layoutNames: readonly string[] = ['blobs', 'index.json', 'oci-layout']
 
 /** What a folder is served by. */
 export interface StorageOptions {
   /** The folder is one layout with images of many repositories, which is only read. */
   readonly isBundle?: boolean | undefined
+  /** Refuse all that writes or deletes; not even the files' times change. */
+  readonly readOnly?: boolean | undefined
   /** Refuse a manifest that refers to blobs which are not there; else the answer warns of them. */
   readonly requireBlobs?: boolean | undefined
   /** Now, in milliseconds since 1970. */
@@ -27,12 +27,13 @@ export interface StorageOptions {
 }
 
 /**
- * The folder that the registry serves: each repository is an OCI layout of its own at `DIR/<repository>`, and
- * unfinished uploads are in `DIR/_uploads`, a name that no repository can have. Or the folder is one layout of many
- * repositories, to be read only.
+ * The folder that the registry serves: each repository is an OCI layout of its own at `DIR/<repository>`. Unfinished
+ * uploads are in `DIR/_uploads` and what repositories share in `DIR/_blobs`, names that no repository can have. Or the
+ * folder is one layout of many repositories, to be read only.
  */
 export class Storage {
   readonly uploads: UploadStore
+  readonly sharedBlobs: SharedBlobs
   readonly manifests = new ManifestCache()
   readonly tags = new PerIndex(tagsOf)
   readonly referrers = new PerIndex(layout => referrersIn(layout, this.manifests))
@@ -41,13 +42,17 @@ export class Storage {
   readonly #locks = new KeyedLock()
   readonly #cache: LayoutCache
   readonly #bundle: Bundle | undefined
+  readonly #readOnly: boolean
 
-  constructor(dir: string, { isBundle = false, requireBlobs = false, clock }: StorageOptions = {}) {
+  constructor(dir: string, options: StorageOptions = {}) {
+    const { isBundle = false, readOnly = isBundle, requireBlobs = false, clock } = options
     this.#cache = new LayoutCache(clock)
     this.#bundle = isBundle ? new Bundle(dir, this.#cache) : undefined
     this.#dir = dir
+    this.#readOnly = readOnly
     this.requireBlobs = requireBlobs
-    this.uploads = new UploadStore(join(dir, '_uploads'), this.#locks)
+    this.uploads = new UploadStore(join(dir, folderNames.uploads), this.#locks)
+    this.sharedBlobs = new SharedBlobs(join(dir, folderNames.sharedBlobs), this.#locks)
   }
 
   /** @throws RegistryFault `NAME_UNKNOWN` */
@@ -68,11 +73,19 @@ export class Storage {
     return this.#openLayout(repository, true)
   }
 
+  /**
+   * The size of a blob that a client is told of and may rely on from now on: no collector takes it away before the client
+   * had the time to push what refers to it.
+   */
+  use(layout: Layout, digest: Digest): Promise<number | undefined> {
+    return this.#readOnly ? layout.blobs.size(digest) : layout.blobs.use(digest)
+  }
+
   /** The names of all repositories, in order of their characters. */
   async repositories(): Promise<string[]> {
     if (this.#bundle !== undefined) return this.#bundle.repositories()
     const found: string[] = []
-    for await (const name of this.#walk('')) {
+    for await (const name of repositoryFolders(this.#dir)) {
       if (await this.#cache.isLayout(join(this.#dir, name))) found.push(name)
     }
     return found.sort()
@@ -80,12 +93,18 @@ export class Storage {
 
   /** A repository that has a blob, of those that `fits` lets through; whichever is found first. */
   async findWithBlob(digest: Digest, fits: (repository: string) => boolean): Promise<Layout | undefined> {
-    for await (const name of this.#walk('')) {
+    for await (const name of repositoryFolders(this.#dir)) {
       if (!fits(name)) continue
       const layout = await this.find(name)
       if ((await layout?.blobs.size(digest)) !== undefined) return layout
     }
     return undefined
+  }
+
+  /** As `collectGarbage`. @throws DrayError `IO`, `ABORTED` */
+  async collectGarbage(options: CollectOptions): Promise<Collection> {
+    const { collectRegistry } = await import('./garbage/collect.ts')
+    return collectRegistry(this.#dir, { ...options, locks: this.#locks })
   }
 
   #openLayout(repository: string, create: boolean): Promise<Layout> {
@@ -97,27 +116,10 @@ export class Storage {
       cache: this.#cache,
     })
   }
-
-  /** The folders that could be repositories. */
-  async *#walk(prefix: string): AsyncGenerator<string> {
-    const folder = join(this.#dir, prefix)
-    // Not there any more, perhaps.
-    for (const entry of (await ifThere(onDisk(folder, readdir(folder, { withFileTypes: true })))) ?? []) {
-      const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`
-      if (!entry.isDirectory() || repositoryNameFault(name) !== undefined) continue
-      yield name
-      yield* this.#walk(name)
-    }
-  }
 }
 
 /** @throws RegistryFault `NAME_INVALID` */
 export function checkRepository(name: string): void {
   const fault = repositoryNameFault(name)
   if (fault !== undefined) throw new RegistryFault('NAME_INVALID', `invalid repository name: ${fault}`)
-}
-
-function repositoryNameFault(name: string): string | undefined {
-  const taken = name.split('/').find(component => layoutNames.includes(component))
-  return taken === undefined ? repositoryFault(name) : `"${taken}" is a name that this registry needs itself`
 }

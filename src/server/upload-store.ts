@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { type FileHandle, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, lstat, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDrayError } from '../errors.ts'
 import { ifThere, onDisk } from '../files/io-error.ts'
@@ -31,6 +31,9 @@ export interface Chunk {
   /** How many bytes the client says that there are. */
   readonly length?: number | undefined
 }
+
+/** The name of an upload's file. */
+export const uploadName = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9a-f]{32}$/
 
 /** Of so many uploads it is known what their bytes so far hash to; others are read back at their end. */
 const maxCounters = 1000
@@ -73,7 +76,8 @@ export class UploadStore {
   }
 
   /**
-   * Adds a chunk and returns the new size. A chunk that is not as long as announced is taken back.
+   * Adds a chunk and returns the new size. A chunk that is not as long as announced, or that the disk does not take, is
+   * taken back.
    * @throws RegistryFault 416 when the chunk belongs elsewhere, `SIZE_INVALID` when it is not as long as announced
    */
   async append(upload: Upload, chunk: Chunk): Promise<number> {
@@ -101,7 +105,7 @@ export class UploadStore {
     const found = counted?.bytes === (await this.size(upload)) ? counted.digest() : undefined
     if (found !== undefined && algorithmOf(found) === algorithm) return found
     const counter = new DigestCounter(algorithm)
-    await onDisk(path, feed(counter, createReadStream(path)))
+    await known(upload, onDisk(path, feed(counter, createReadStream(path))))
     return counter.digest()
   }
 
@@ -121,8 +125,16 @@ export class UploadStore {
   async removeOlderThan(time: number): Promise<void> {
     for (const name of (await ifThere(onDisk(this.#dir, readdir(this.#dir)))) ?? []) {
       const path = join(this.#dir, name)
-      const { mtimeMs } = await onDisk(path, stat(path))
-      if (mtimeMs < time) await onDisk(path, rm(path, { recursive: true, force: true }))
+      const isOld = async () => {
+        const status = await ifThere(onDisk(path, lstat(path)))
+        return status?.isFile() === true && status.mtimeMs < time
+      }
+      if (!uploadName.test(name) || !(await isOld())) continue
+      await this.#locks.run(path, async () => {
+        if (!(await isOld())) return
+        this.#counters.delete(path)
+        await onDisk(path, rm(path, { force: true }))
+      })
     }
   }
 
@@ -164,7 +176,8 @@ async function write(file: FileHandle, path: string, writing: Writing): Promise<
     if (written < (length ?? written)) throw isOther
     return written
   } catch (error) {
-    if (error === isOther) await onDisk(path, file.truncate(size))
+    // Of what the disk did not take whole nothing stays, so that a full disk is no fuller than before.
+    if (error === isOther || isDrayError(error, 'IO')) await onDisk(path, file.truncate(size))
     throw error
   }
 }

@@ -8,8 +8,8 @@ import { type Chunk, type Upload, uploadProgress } from './upload-store.ts'
 
 /**
  * POST blobs/uploads/ (distribution-spec v1.1, end-4a to end-4c, end-11): starts an upload, takes a whole blob with
- * `?digest=`, or mounts a blob of another repository with `?mount=&from=`; of any that has it without `from`. A mount of a
- * blob that is nowhere, or where one may not pull from, starts an upload.
+ * `?digest=`, or mounts a blob of another repository with `?mount=&from=`; without `from`, of any that was given it by this
+ * server. A mount of a blob that is nowhere, or where one may not pull from, starts an upload.
  */
 export async function startUpload(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
   const digest = digestIn(exchange, 'digest')
@@ -69,7 +69,7 @@ interface Ending {
 
 async function finish(exchange: Exchange, upload: Upload, { digest, storage }: Ending): Promise<void> {
   const { uploads } = storage
-  await uploads.append(upload, chunkOf(exchange))
+  const size = await uploads.append(upload, chunkOf(exchange))
   // Reading a large blob back from disk may take longer than a connection may be idle.
   exchange.allowSilence()
   const found = await uploads.digest(upload, algorithmOf(digest))
@@ -79,7 +79,7 @@ async function finish(exchange: Exchange, upload: Upload, { digest, storage }: E
   }
   const layout = await storage.openToWrite(upload.repository)
   await layout.create()
-  await layout.blobs.adopt(uploads.path(upload), digest)
+  await storage.sharedBlobs.bring({ path: uploads.path(upload), digest, size }, layout.blobs)
   uploads.forget(upload)
   sendCreated(exchange, upload.repository, digest)
 }
@@ -103,7 +103,10 @@ async function mountBlob(exchange: Exchange, digest: Digest, mounting: Mounting)
 
 async function mountSource({ query, grant }: Exchange, digest: Digest, storage: Storage) {
   const from = query.get('from') || undefined
-  if (from === undefined) return storage.findWithBlob(digest, repository => grant.mayPull(repository))
+  if (from === undefined) {
+    if (!(await storage.sharedBlobs.has(digest))) return undefined
+    return storage.findWithBlob(digest, repository => grant.mayPull(repository))
+  }
   checkRepository(from)
   const layout = grant.mayPull(from) ? await storage.find(from) : undefined
   return (await layout?.blobs.size(digest)) === undefined ? undefined : layout

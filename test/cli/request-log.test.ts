@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { logLine } from '../../src/cli/request-log.ts'
+import { logLine, warningLine } from '../../src/cli/request-log.ts'
 import { DrayError } from '../../src/errors.ts'
 import type { RequestEvent } from '../../src/server/server.ts'
 
@@ -66,6 +66,15 @@ describe('the request log', () => {
     const long = 'x'.repeat(10_000)
     expect(text({ userAgent: long, path: long, method: long })?.length).toBeLessThan(1000)
     expect(json({ userAgent: long, path: long, method: long })?.length).toBeLessThan(1000)
+  })
+
+  it('has warnings in the form of its requests', () => {
+    const message = 'users: \u001b[2Jgone\n'
+    expect(warningLine('text', message, time)).toBe('warning: users: \\u{1b}[2Jgone\\n\n')
+    expect(warningLine('none', message, time)).toBe('warning: users: \\u{1b}[2Jgone\\n\n')
+    const line = warningLine('json', message, time)
+    expect(line).toMatch(/^[^\p{Cc}]*\n$/u)
+    expect(JSON.parse(line)).toEqual({ time: '2026-01-02T03:04:05.006Z', warning: message })
   })
 
   it('is silent where it is to be', () => expect(logLine('none', event, time)).toBeUndefined())

@@ -1,6 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatBytes, formatDuration, parseDuration, parseSize } from '../../src/cli/units.ts'
+import { formatBytes, formatDuration, parseAge, parseDuration, parseSize } from '../../src/cli/units.ts'
+
+describe('ages', () => {
+  it.each([
+    ['30d', 30 * 86_400_000],
+    ['365d', 365 * 86_400_000],
+    ['0', 0],
+    ['12h', 43_200_000],
+  ])('%s is %i ms', (text, ms) => {
+    expect(parseAge(text)).toBe(ms)
+  })
+
+  it.each(['d', '-1d', '1.5d', '1d12h', '100000d'])('%j is none', text => {
+    expect(() => parseAge(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+  })
+})
 
 describe('durations', () => {
   it.each([

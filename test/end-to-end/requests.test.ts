@@ -47,6 +47,14 @@ describe('the requests of a copy between two registries', patience, () => {
     ])
   })
 
+  it('go over one connection to each side where one transfer goes at a time', async () => {
+    await copy('narrow', '--jobs', '1')
+    for (const { requests } of [source, destination]) {
+      expect(requests.length).toBeGreaterThan(3)
+      expect(new Set(requests.map(({ port }) => port)).size).toBe(1)
+    }
+  })
+
   it('are two when nothing is to be done', async () => {
     await copy('done')
     source.requests.length = destination.requests.length = 0

@@ -312,15 +312,15 @@ describe('ending dray serve', patience, () => {
     expect(await running.ended).toMatchObject({ code: 0, signal: null })
   })
 
-  it('is done at once at the second signal', async () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('is done at once at the second %s', async signal => {
     await using folder = await makeTempDir()
     const { running, url } = await serve(folder.path, '--grace-period', '1h')
     const cut = once(await hang(url), 'response')
-    running.kill('SIGINT')
+    running.kill(signal)
     while (await fetch(`${url}/healthz`).then(Boolean, () => false));
     // Two signals in one moment are one, passed on by a program between.
-    setTimeout(() => running.kill('SIGINT'), 400)
+    setTimeout(() => running.kill(signal), 400)
     const [ended] = await Promise.all([running.ended, expect(cut).rejects.toThrow()])
-    expect(ended).toMatchObject({ code: null, signal: 'SIGINT' })
+    expect(ended).toMatchObject({ code: null, signal })
   })
 })

@@ -44,19 +44,21 @@ it('a verb on a folder loads nothing of the network', async () => {
   }
 })
 
-it('a request over plain HTTP loads nothing of TLS, HTTP/2, fetch, streams of files or timing', async () => {
+it("a request over plain HTTP loads nothing of Node's own HTTP, TLS, fetch, streams of files or timing", async () => {
   await using registry = await startEmbeddedRegistry()
   await dray(['copy', '--quiet', `oci:${fixturePath('hello')}:1.0`, `${registry.host}/hello:1.0`])
   const { builtin } = await loadedBy('digest', `${registry.host}/hello:1.0`)
-  expect(builtin).toContain('http')
-  for (const name of ['tls', 'http2', 'zlib', 'internal/deps/undici/undici', 'worker_threads']) {
+  expect(builtin).toContain('net')
+  for (const name of ['http', 'tls', 'http2', 'zlib', 'internal/deps/undici/undici', 'worker_threads']) {
     expect(builtin).not.toContain(name)
   }
   for (const name of ['internal/fs/streams', 'perf_hooks']) expect(builtin).not.toContain(name)
 })
 
-it('the program holds no maker of JSON Schemas, which only the library has a use for', async () => {
-  expect(await readFile(join(import.meta.dirname, '../../dist/cli/main.cjs'), 'utf8')).not.toContain(
-    'toJSONSchema',
-  )
+it('the program holds no maker of JSON Schemas, and loads one when it is asked for one', async () => {
+  const program = await readFile(join(import.meta.dirname, '../../dist/cli/main.cjs'), 'utf8')
+  expect(program).not.toContain('json-schema.org')
+  const { files } = await loadedBy('serve', '--print-config-schema')
+  expect(files).toContain('to-json-schema.cjs')
+  expect((await loadedBy('serve', '--help')).files).not.toContain('to-json-schema.cjs')
 })

@@ -1,8 +1,9 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { withFileLock } from '../../src/files/file-lock.ts'
 import { errorOf } from '../credentials/sandbox.ts'
+import { run } from '../support/run.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 
 it('work under one lock is done one after the other, and leaves no lock', async () => {
@@ -47,6 +48,42 @@ it('a lock that was left behind is broken after its time, once for all who wait'
   await Promise.all([1, 2, 3].map(() => withFileLock(path, work, { staleMs: 50 })))
   expect(order).toEqual(['in', 'out', 'in', 'out', 'in', 'out'])
   expect(await readdir(folder.path)).toEqual([])
+})
+
+describe.skipIf(process.platform !== 'linux')('a lock whose process was killed', () => {
+  const killed = join(import.meta.dirname, 'killed-lock-holder.ts')
+  const never = { staleMs: 3_600_000 }
+
+  it('is broken at once, once for all who wait', async () => {
+    await using folder = await makeTempDir()
+    const path = join(folder.path, 'file')
+    expect(await run(process.execPath, [killed, path])).toMatchObject({ signal: 'SIGKILL' })
+    expect(await readdir(folder.path)).toEqual(['file.lock'])
+    expect(
+      await Promise.all([1, 2, 3].map(async number => withFileLock(path, async () => number, never))),
+    ).toEqual([1, 2, 3])
+    expect(await readdir(folder.path)).toEqual([])
+  })
+
+  it('is broken when who was about to break it was killed too', async () => {
+    await using folder = await makeTempDir()
+    const path = join(folder.path, 'file')
+    await run(process.execPath, [killed, path])
+    await copyFile(`${path}.lock`, `${path}.lock.break`)
+    expect(await withFileLock(path, async () => 'done', never)).toBe('done')
+    expect(await readdir(folder.path)).toEqual([])
+  })
+
+  it('is left alone when it may be the lock of another machine', async () => {
+    await using folder = await makeTempDir()
+    const path = join(folder.path, 'file')
+    await run(process.execPath, [killed, path])
+    const here = await readFile(`${path}.lock`, 'utf8')
+    await writeFile(`${path}.lock`, here.replace(/ .*/, ' elsewhere'))
+    expect(await errorOf(withFileLock(path, async () => 1, { ...never, waitMs: 50 }))).toMatchObject({
+      code: 'TIMEOUT',
+    })
+  })
 })
 
 it('a lock that is not to be had in time is an error that says what to do', async () => {

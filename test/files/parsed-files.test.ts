@@ -1,4 +1,4 @@
-import { rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ParsedFiles } from '../../src/files/parsed-files.ts'
@@ -52,21 +52,41 @@ describe('a file that is read again and again', () => {
     expect(files.count).toBe(3)
   })
 
-  it('is not trusted while it is so young that a change might not show', async () => {
+  it('is read while it is so young that its stamp might not show a change, and parsed when there was one', async () => {
     const files = numbers(Date.now)
-    await writeFile(path, '1')
-    await files.parsed.read(path)
-    await files.parsed.read(path)
+    const write = async (text: string) => {
+      await writeFile(path, text)
+      await utimes(path, new Date(0), new Date(0))
+    }
+    await write('1')
+    const first = await files.parsed.read(path)
+    expect(await files.parsed.read(path)).toBe(first)
+    await write('2')
+    expect(await files.parsed.read(path)).toEqual({ number: 2 })
     expect(files.count).toBe(2)
   })
 
   it('is not believed to be old by the time that somebody gave it', async () => {
-    const files = numbers(Date.now)
+    const { parsed } = numbers(Date.now)
     await writeFile(path, '1')
     await utimes(path, new Date(0), new Date(0))
-    await files.parsed.read(path)
-    await files.parsed.read(path)
-    expect(files.count).toBe(2)
+    const { ino, size } = await stat(path)
+    await parsed.read(path)
+    await writeFile(path, '2')
+    await utimes(path, new Date(0), new Date(0))
+    expect(await stat(path)).toMatchObject({ ino, size, mtimeMs: 0 })
+    expect(await parsed.read(path)).toEqual({ number: 2 })
+  })
+
+  it('is not parsed by who wrote it, as long as it holds what they wrote', async () => {
+    const files = numbers()
+    const written = { number: 1 }
+    await writeFile(path, '1')
+    files.parsed.written(path, Buffer.from('1'), written)
+    expect(await files.parsed.read(path)).toBe(written)
+    files.parsed.written(path, Buffer.from('3'), { number: 3 })
+    expect(await files.parsed.read(path)).toEqual({ number: 1 })
+    expect(files.count).toBe(1)
   })
 
   it('is undefined when it is not there, before and after', async () => {

@@ -53,12 +53,26 @@ groups: { devs: [ann, bob] }
 rules:
   - { repositories: [a, 'b/**'], allow: [pull, push, delete], users: ['*'], groups: [devs], anonymous: true }
 metrics: { address: 127.0.0.1:9100 }
+trustedProxies: [127.0.0.1, 10.0.0.0/8, 'fd00::/8']
 limits: { connections: 1, headersSeconds: 1.5, idleSeconds: 2, keepAliveSeconds: 3, bytesPerSecond: 0, graceSeconds: 0 }
 `)
     expect(Object.keys(config).sort()).toEqual(
-      ['address', 'auth', 'groups', 'limits', 'log', 'metrics', 'readOnly', 'rules'].sort(),
+      ['address', 'auth', 'groups', 'limits', 'log', 'metrics', 'readOnly', 'rules', 'trustedProxies'].sort(),
     )
     expect(config.auth?.external?.keys).toBe(join(folder, 'keys.json'))
+  })
+
+  it('says what is mirrored', async () => {
+    const { config } = await read(`
+mirrors: [{ name: docker.io, url: https://registry-1.docker.io, freshSeconds: 0 }]
+mirrorLimits: { maxBytes: 5e10, maxAgeDays: 0 }
+`)
+    expect(config).toEqual({
+      mirrors: [{ name: 'docker.io', url: 'https://registry-1.docker.io', freshSeconds: 0 }],
+      mirrorLimits: { maxBytes: 5e10, maxAgeDays: 0 },
+    })
+    const reading = read('mirrors: [{ name: localhost:5000, url: http://localhost:5000 }]')
+    await expect(reading).rejects.toThrow('no mirror can have the name "localhost:5000"')
   })
 
   it.each([

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmbeddedRegistry } from '../support/embedded-registry.ts'
 import { fixturePath } from '../support/fixtures.ts'
 import { hasPodman, type Podman, startPodman } from '../support/podman.ts'
+import { mirrorOf } from './mirror/site.ts'
 
 describe.skipIf(!hasPodman())('podman', { timeout: 60_000 }, () => {
   let podman: Podman
@@ -17,6 +18,20 @@ describe.skipIf(!hasPodman())('podman', { timeout: 60_000 }, () => {
     expect({ code, stderr }).toMatchObject({ code: 0 })
     return stdout.trim()
   }
+
+  it('pulls from a mirror by the name that the image has there', async () => {
+    await using upstream = await startEmbeddedRegistry()
+    await cp(fixturePath('hello'), join(upstream.dir, 'library/hello'), { recursive: true })
+    await using site = await startEmbeddedRegistry({ mirrors: [mirrorOf(upstream)] })
+    const image = await succeed(
+      'pull',
+      '--tls-verify=false',
+      '--quiet',
+      `${site.host}/docker.io/library/hello:1.0`,
+    )
+    expect(image).toMatch(/^[0-9a-f]{64}$/)
+    await succeed('rmi', '--force', image)
+  })
 
   it.each([
     ['anybody', undefined, []],

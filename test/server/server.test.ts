@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { type ClientRequest, request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -152,17 +152,6 @@ describe('a read-only registry', () => {
 })
 
 describe('starting', () => {
-  it('removes uploads of the day before, and no younger ones', async () => {
-    await using folder = await makeTempDir()
-    const uploads = join(folder.path, '_uploads')
-    await mkdir(uploads)
-    for (const name of ['old', 'young']) await writeFile(join(uploads, name), 'some')
-    const yesterday = new Date(Date.now() - 25 * 3600 * 1000)
-    await utimes(join(uploads, 'old'), yesterday, yesterday)
-    await using _ = await startEmbeddedRegistry({ dir: folder.path })
-    expect(await readdir(uploads)).toEqual(['young'])
-  })
-
   it('says that the address is in use', async () => {
     await using registry = await startEmbeddedRegistry()
     const { dir, server } = registry

@@ -5,10 +5,9 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openLayout } from '../../src/layout/layout.ts'
 import { digestOf, hexOf } from '../../src/oci/digest.ts'
 import { type Answer, type EmbeddedRegistry, startEmbeddedRegistry } from '../support/embedded-registry.ts'
-import { chunksOf, sampleBlob } from '../support/sample-image.ts'
+import { sampleBlob } from '../support/sample-image.ts'
 
 let registry: EmbeddedRegistry
 beforeAll(async () => {
@@ -275,16 +274,12 @@ describe('a mount', () => {
   })
 
   it('without from takes nothing from a repository that one may not pull from', async () => {
+    await registry.putBlob('secret/app', sampleBlob('secret'))
+    await registry.putBlob('open/from', sampleBlob('open'))
     await using guarded = await startEmbeddedRegistry({
+      dir: registry.dir,
       access: { rules: [{ repositories: ['open/**'], allow: ['push'], anonymous: true }] },
     })
-    const put = async (name: string, text: string) => {
-      const { descriptor, bytes } = sampleBlob(text)
-      const layout = await openLayout(join(guarded.dir, name), { create: true })
-      await layout.putBlob(descriptor, async () => chunksOf(bytes))
-    }
-    await put('secret/app', 'secret')
-    await put('open/from', 'open')
     for (const [text, status] of [
       ['secret', 202],
       ['open', 201],

@@ -41,6 +41,8 @@ export interface ProxiedRequest {
   readonly method: string
   readonly path: string
   readonly headers: IncomingMessage['headers']
+  /** The client's port: another for each of its connections. */
+  readonly port: number | undefined
   /** When it came and when its answer began, in milliseconds on the clock of `performance.now`. */
   readonly cameAt: number
   answeredAt?: number
@@ -83,6 +85,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
       method,
       path,
       headers,
+      port: message.socket.remotePort,
       cameAt: performance.now(),
       status: 0,
       received: 0,

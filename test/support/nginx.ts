@@ -60,6 +60,7 @@ http {
     location / {
       proxy_pass ${upstream};
       proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto https;
     }
   }

@@ -17,6 +17,7 @@ export type Peer =
   | 'oras'
   | 'pass'
   | 'podman'
+  | 'script'
   | 'skopeo'
   | 'tinyproxy'
 

@@ -10,6 +10,8 @@ export interface Authorizer {
    * @throws RegistryFault `UNAUTHORIZED` with a challenge, `DENIED`
    */
   authorize(exchange: Exchange, wanted: readonly Access[], useful?: readonly Access[]): Promise<Grant>
+  /** Each reads users or keys again where their files have changed; after a failure they stay as they were. */
+  readonly reloads?: readonly (() => Promise<void>)[]
   /** Answers a request that belongs to the way of logging in and not to the registry; false for any other. */
   answers?(exchange: Exchange): Promise<boolean>
 }

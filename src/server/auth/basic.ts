@@ -16,9 +16,12 @@ export interface BasicOptions {
 /** Users send their name and password with each request (RFC 7617). */
 export function basicAuthorizer({ realm = 'Registry', users }: BasicOptions, policy: Policy): Authorizer {
   return {
+    reloads: [async () => users.reload?.()],
     async authorize(exchange, wanted) {
       const given = basicOf(exchange.request)
-      if (given !== undefined && (await users.check(given.username, given.password))) {
+      const isUser =
+        given !== undefined && (await users.check(given.username, given.password, exchange.client.address))
+      if (isUser) {
         exchange.user = given.username
         return grantTo(given.username, wanted, policy)
       }

@@ -22,11 +22,6 @@ export class BcryptWorker {
   #worker: Promise<Worker> | undefined
   #count = 0
 
-  /** How many are being checked, or wait for it. */
-  get waiting(): number {
-    return this.#waiting.size
-  }
-
   /** True when the password is the one that was hashed. @throws what the thread ended with */
   compare(password: string, hash: string): Promise<boolean> {
     this.#count += 1

@@ -22,6 +22,7 @@ const leewaySeconds = 60
 export function externalTokenAuthorizer(options: ExternalTokenOptions, clock: () => number): Authorizer {
   const { realm, service, issuer, keys } = options
   return {
+    reloads: [() => keys.reload()],
     async authorize(exchange, wanted, useful) {
       const nowSeconds = Math.floor(clock() / 1000)
       const expected = { issuer, audience: service, nowSeconds, leewaySeconds }

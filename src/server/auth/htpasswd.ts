@@ -8,8 +8,9 @@ import type { Users } from './users.ts'
 
 const maxHtpasswdBytes = 16 * 1024 * 1024
 const maxRemembered = 10_000
-/** Passwords that may wait to be checked, about 50 ms each. */
+/** Passwords that may wait to be checked, about 50 ms each: of all, and of one address or its network. */
 const maxWaiting = 64
+const maxWaitingOfOne = 16
 
 /**
  * Reads users from a file of `name:hash` lines, as `htpasswd -B` writes it. Only bcrypt hashes are taken. Passwords are
@@ -32,7 +33,7 @@ class HtpasswdUsers implements Users {
   /** Apart from one another, so that a flood of wrong passwords leaves the right ones known. */
   readonly #right = new RecentMarks()
   readonly #wrong = new RecentMarks()
-  readonly #checking = new Map<string, Promise<boolean>>()
+  readonly #checking = new Map<string, Checking>()
   readonly #key = randomBytes(32)
 
   constructor(hashes: Hashes, readIfChanged: () => Promise<Hashes | undefined>) {
@@ -40,7 +41,7 @@ class HtpasswdUsers implements Users {
     this.#readIfChanged = readIfChanged
   }
 
-  async check(username: string, password: string): Promise<boolean> {
+  async check(username: string, password: string, from?: string): Promise<boolean> {
     const own = this.#hashes.get(username)
     // An unknown name costs as much time as a known one, so that time does not tell which names there are.
     const [some] = this.#hashes.values()
@@ -49,7 +50,7 @@ class HtpasswdUsers implements Users {
     const mark = this.#markOf([username, password, hash])
     if (this.#right.has(mark)) return true
     if (this.#wrong.has(mark)) return false
-    const isRight = await this.#compareOnce(mark, password, hash)
+    const isRight = await this.#compareOnce(mark, from, () => this.#bcrypt.compare(password, hash))
     const isLogin = isRight && own !== undefined
     ;(isLogin ? this.#right : this.#wrong).add(mark)
     return isLogin
@@ -70,17 +71,32 @@ class HtpasswdUsers implements Users {
   }
 
   /** Many connections of one client ask the same at the same time. */
-  #compareOnce(mark: string, password: string, hash: string): Promise<boolean> {
+  #compareOnce(mark: string, from: string | undefined, compare: () => Promise<boolean>): Promise<boolean> {
     const known = this.#checking.get(mark)
-    if (known !== undefined) return known
-    if (this.#bcrypt.waiting >= maxWaiting) {
+    if (known !== undefined) return known.isRight
+    const network = from === undefined ? undefined : networkOf(from)
+    const checking = [...this.#checking.values()]
+    const ofOne = checking.filter(other => network !== undefined && other.network === network)
+    if (checking.length >= maxWaiting || ofOne.length >= maxWaitingOfOne) {
       const headers = { 'Retry-After': 1 }
       throw new RegistryFault('TOOMANYREQUESTS', 'too many passwords wait to be checked', { headers })
     }
-    const checking = this.#bcrypt.compare(password, hash).finally(() => this.#checking.delete(mark))
-    this.#checking.set(mark, checking)
-    return checking
+    const isRight = compare().finally(() => this.#checking.delete(mark))
+    this.#checking.set(mark, { isRight, network })
+    return isRight
   }
+}
+
+interface Checking {
+  readonly isRight: Promise<boolean>
+  readonly network: string | undefined
+}
+
+/** An IPv4 address, or the /64 of an IPv6 one, all addresses of which one client may have. */
+function networkOf(address: string): string {
+  const [head = '', tail] = address.split('::')
+  if (!address.includes(':') || tail === undefined) return address.split(':').slice(0, 4).join(':')
+  return [...head.split(':'), '0', '0', '0', '0'].slice(0, 4).join(':')
 }
 
 /** The latest of many; the eldest are forgotten. */

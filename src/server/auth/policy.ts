@@ -35,6 +35,29 @@ export function usersPolicy(anonymousPull: boolean): Policy {
   }
 }
 
+/** A policy that is made again when what it is made of has changed; after a failure it stays as it was. */
+export function changingPolicy(
+  source: { readonly current: unknown; reload(): Promise<void> },
+  make: () => Policy,
+): { readonly policy: Policy; reload(): Promise<void> } {
+  let seen = source.current
+  let policy = make()
+  return {
+    policy: {
+      get servesAnybody() {
+        return policy.servesAnybody
+      },
+      allow: (user, wanted) => policy.allow(user, wanted),
+    },
+    async reload() {
+      await source.reload()
+      if (source.current === seen) return
+      seen = source.current
+      policy = make()
+    },
+  }
+}
+
 /** True when all that is wanted is allowed. */
 export function permits(policy: Policy, user: string | undefined, wanted: readonly Access[]): boolean {
   return covers(

@@ -25,6 +25,14 @@ export interface AccessRules {
   readonly groups?: Readonly<Record<string, readonly string[]>> | undefined
 }
 
+/** Rules that may change while they are in force. */
+export interface AccessSource {
+  /** Another object after each change; undefined where there are none. */
+  readonly current: AccessRules | undefined
+  /** Reads them again where they have changed; after a failure they stay as they were. */
+  reload(): Promise<void>
+}
+
 /** What is wrong with a rule, or undefined. */
 export function ruleFault(rule: Rule, groups: AccessRules['groups'] = {}): string | undefined {
   const unknown = rule.groups?.find(group => !Object.hasOwn(groups, group))

@@ -4,8 +4,8 @@ import { type Authorizer, anonymousAuthorizer } from './authorizer.ts'
 import { type BasicOptions, basicAuthorizer } from './basic.ts'
 import { withCertificateLogin } from './certificate-login.ts'
 import { type ExternalTokenOptions, externalTokenAuthorizer } from './external-token.ts'
-import { openPolicy, type Policy, usersPolicy } from './policy.ts'
-import { type AccessRules, rulesPolicy } from './rules.ts'
+import { changingPolicy, openPolicy, type Policy, usersPolicy } from './policy.ts'
+import { type AccessRules, type AccessSource, rulesPolicy } from './rules.ts'
 import { type TokenOptions, tokenAuthorizer } from './token.ts'
 
 /**
@@ -22,7 +22,7 @@ export type ServerAuth =
 export interface AccessOptions {
   readonly auth?: ServerAuth | undefined
   /** Without rules users may do anything, others may pull if `auth` says so; where nobody can log in, all may do all. */
-  readonly access?: AccessRules | undefined
+  readonly access?: AccessRules | AccessSource | undefined
   readonly tls?: TlsOptions | undefined
 }
 
@@ -33,29 +33,29 @@ export interface AccessOptions {
 export async function openAuthorizer(options: AccessOptions, clock: () => number): Promise<Authorizer> {
   const { auth = { kind: 'anonymous' }, access, tls } = options
   const takesCertificates = tls?.clientCaFile !== undefined
+  const source = sourceOf(access)
+  const makePolicy = () => policyOf(auth, source.current, takesCertificates)
+  const { policy, reload } = changingPolicy(source, makePolicy)
+  const authorizer = await authorizerOf(auth, policy, clock)
+  const reloading = { ...authorizer, reloads: [...(authorizer.reloads ?? []), reload] }
+  if (!takesCertificates) return reloading
+  return withCertificateLogin(reloading, tls?.clientUser ?? 'commonName', policy)
+}
+
+function sourceOf(access: AccessOptions['access']): AccessSource {
+  if (access !== undefined && 'reload' in access) return access
+  return { current: access, reload: async () => {} }
+}
+
+function policyOf(auth: ServerAuth, access: AccessRules | undefined, takesCertificates: boolean): Policy {
   if (auth.kind === 'external-token') {
-    if (access === undefined && !takesCertificates) return externalTokenAuthorizer(auth, clock)
+    // Of its tokens it says itself what they allow.
+    if (access === undefined && !takesCertificates) return openPolicy
     throw new DrayError(
       'USAGE',
       'an external token service decides alone: no rules or certificates beside it',
     )
   }
-  const policy = policyOf(auth, access, takesCertificates)
-  const authorizer = await authorizerOf(auth, policy, clock)
-  if (!takesCertificates) return authorizer
-  return withCertificateLogin(authorizer, tls?.clientUser ?? 'commonName', policy)
-}
-
-/** What reads users or keys again where their files have changed. */
-export function reloadsOf(auth: ServerAuth | undefined): (() => Promise<void>)[] {
-  if (auth?.kind === 'external-token') return [() => auth.keys.reload()]
-  const users = auth === undefined || auth.kind === 'anonymous' ? undefined : auth.users
-  return [async () => users?.reload?.()]
-}
-
-type OwnAuth = Exclude<ServerAuth, { readonly kind: 'external-token' }>
-
-function policyOf(auth: OwnAuth, access: AccessRules | undefined, takesCertificates: boolean): Policy {
   const hasLogins = auth.kind !== 'anonymous' || takesCertificates
   const anonymousPull = auth.kind !== 'anonymous' && auth.anonymousPull === true
   if (access === undefined) return hasLogins ? usersPolicy(anonymousPull) : openPolicy
@@ -66,7 +66,8 @@ function policyOf(auth: OwnAuth, access: AccessRules | undefined, takesCertifica
   )
 }
 
-async function authorizerOf(auth: OwnAuth, policy: Policy, clock: () => number): Promise<Authorizer> {
+async function authorizerOf(auth: ServerAuth, policy: Policy, clock: () => number): Promise<Authorizer> {
+  if (auth.kind === 'external-token') return externalTokenAuthorizer(auth, clock)
   if (auth.kind === 'basic') return basicAuthorizer(auth, policy)
   if (auth.kind === 'token') return tokenAuthorizer(auth, { policy, clock })
   return anonymousAuthorizer(policy)

@@ -1,39 +1,38 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair,
-  type KeyObject,
-  randomUUID,
-} from 'node:crypto'
-import { promisify } from 'node:util'
-import { DrayError } from '../../errors.ts'
-import { withFileLock } from '../../files/file-lock.ts'
-import { ifThere } from '../../files/io-error.ts'
-import { readBounded } from '../../files/read-bounded.ts'
-import { replaceFile } from '../../files/replace-file.ts'
-import { type Claims, type Expectation, signToken, verifyToken } from './json-web-token.ts'
+import { FileStamps } from '../file-stamps.ts'
+import { type Claims, type Expectation, verifyToken } from './json-web-token.ts'
+import { SigningKey, type TokenAlgorithm } from './signing-key.ts'
 
-/** How tokens are signed (RFC 7518). */
-export type TokenAlgorithm = 'ES256' | 'RS256'
+export type { TokenAlgorithm } from './signing-key.ts'
 
-const maxKeyBytes = 64 * 1024
+/** A key that signed until another took its place. */
+interface FormerKey {
+  readonly key: SigningKey
+  /** Seconds since 1970. */
+  readonly until: number
+}
 
-/** The key that a token service signs with. */
+/** Of the former keys those count that signed in the last `lifetimeSeconds`: tokens of theirs may still be good. */
+export interface TokenLifetime {
+  /** Since 1970. */
+  readonly nowSeconds: number
+  /** Without it, no former key counts. */
+  readonly lifetimeSeconds?: number | undefined
+}
+
+/** The key that a token service signs with. Once another takes its place, it is good for the tokens that are out. */
 export class TokenKey {
-  readonly #privateKey: KeyObject
-  readonly #publicKey: KeyObject
-  readonly #header: { readonly alg: TokenAlgorithm; readonly kid: string }
+  #current: SigningKey
+  #former: readonly FormerKey[] = []
+  readonly #readIfChanged: () => Promise<SigningKey | undefined>
 
-  private constructor(privateKey: KeyObject, alg: TokenAlgorithm) {
-    this.#privateKey = privateKey
-    this.#publicKey = createPublicKey(privateKey)
-    this.#header = { alg, kid: keyId(this.#publicKey) }
+  private constructor(key: SigningKey, readIfChanged: () => Promise<SigningKey | undefined>) {
+    this.#current = key
+    this.#readIfChanged = readIfChanged
   }
 
   /** A new key, which lives as long as this object: tokens of an earlier one are refused. */
   static async generate(algorithm: TokenAlgorithm = 'ES256'): Promise<TokenKey> {
-    return new TokenKey(await generatePrivateKey(algorithm), algorithm)
+    return new TokenKey(await SigningKey.generate(algorithm), async () => undefined)
   }
 
   /**
@@ -42,79 +41,43 @@ export class TokenKey {
    * @throws DrayError `USAGE` for a file that holds something else, `IO`
    */
   static async open(file: string, algorithm: TokenAlgorithm = 'ES256'): Promise<TokenKey> {
-    const text = (await ifThere(readBounded(file, maxKeyBytes))) ?? (await makeKeyFile(file, algorithm))
-    const privateKey = parsePrivateKey(text, file)
-    return new TokenKey(privateKey, algorithmOf(privateKey, file))
+    const stamps = await FileStamps.of([file])
+    return new TokenKey(await SigningKey.open(file, algorithm), async () =>
+      (await stamps.haveChanged()) ? SigningKey.read(file) : undefined,
+    )
+  }
+
+  /**
+   * Reads the key again where its file has changed; after a failure it stays as it was.
+   * @throws DrayError `USAGE`, `NOT_FOUND`, `IO`
+   */
+  async reload(nowSeconds: number): Promise<void> {
+    const key = await this.#readIfChanged()
+    if (key === undefined || key.id === this.#current.id) return
+    const former = [{ key: this.#current, until: nowSeconds }, ...this.#former]
+    this.#former = former.filter(other => other.key.id !== key.id)
+    this.#current = key
   }
 
   /** A token with these claims, good from `nowSeconds` (since 1970) on. */
   sign(claims: Claims, nowSeconds: number): string {
-    const all = { ...claims, iat: nowSeconds, nbf: nowSeconds, jti: randomUUID() }
-    return signToken(this.#header, all, this.#privateKey)
+    return this.#current.sign(claims, nowSeconds)
   }
 
   /** The claims of a token of ours that meets what is expected, undefined for any other. */
-  verify(token: string, expected: Expectation): Claims | undefined {
-    return verifyToken(token, [this.#publicKey], expected)
+  verify(token: string, expected: Expectation & TokenLifetime): Claims | undefined {
+    const keys = this.#keysAt(expected).map(({ publicKey }) => publicKey)
+    return verifyToken(token, keys, expected)
   }
 
-  /** The public key as a JSON Web Key Set (RFC 7517), for others who are to trust our tokens. */
-  get jwks(): object {
-    return { keys: [{ ...this.#publicKey.export({ format: 'jwk' }), ...this.#header, use: 'sig' }] }
+  /** The public keys as a JSON Web Key Set (RFC 7517), for others who are to trust our tokens; else that of today alone. */
+  jwks(lifetime?: TokenLifetime): object {
+    const keys = lifetime === undefined ? [this.#current] : this.#keysAt(lifetime)
+    return { keys: keys.map(({ jwk }) => jwk) }
   }
-}
 
-/**
- * libtrust's fingerprint, by which distribution 2.x finds a key: of the certificates that it trusts it knows the public
- * keys under no other name. Where keys come from a JWKS any name will do.
- */
-function keyId(publicKey: KeyObject): string {
-  const hash = createHash('sha256')
-    .update(publicKey.export({ format: 'der', type: 'spki' }))
-    .digest()
-  return (base32(hash.subarray(0, 30)).match(/.{4}/g) ?? []).join(':')
-}
-
-/** RFC 4648, 6, for a length that needs no padding. */
-function base32(bytes: Uint8Array): string {
-  const bits = Array.from(bytes, byte => byte.toString(2).padStart(8, '0')).join('')
-  const groups = bits.match(/.{5}/g) ?? []
-  return groups.map(group => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[Number.parseInt(group, 2)]).join('')
-}
-
-/** Of two servers that start at once on one file both get the key of the first. */
-async function makeKeyFile(file: string, algorithm: TokenAlgorithm): Promise<Buffer> {
-  return withFileLock(file, async () => {
-    const made = await ifThere(readBounded(file, maxKeyBytes))
-    if (made !== undefined) return made
-    const pem = (await generatePrivateKey(algorithm)).export({ format: 'pem', type: 'pkcs8' }).toString()
-    await replaceFile(file, pem, { mode: 0o600 })
-    return Buffer.from(pem)
-  })
-}
-
-async function generatePrivateKey(algorithm: TokenAlgorithm): Promise<KeyObject> {
-  const generate = promisify(generateKeyPair)
-  const { privateKey } =
-    algorithm === 'RS256'
-      ? await generate('rsa', { modulusLength: 2048 })
-      : await generate('ec', { namedCurve: 'prime256v1' })
-  return privateKey
-}
-
-function parsePrivateKey(pem: Buffer, file: string): KeyObject {
-  try {
-    return createPrivateKey(pem)
-  } catch (cause) {
-    throw new DrayError('USAGE', `${file}: it holds no private key that can be read (PEM, not encrypted)`, {
-      cause,
-    })
+  #keysAt({ nowSeconds, lifetimeSeconds = 0 }: TokenLifetime): SigningKey[] {
+    const former = this.#former.filter(({ until }) => nowSeconds < until + lifetimeSeconds)
+    return [this.#current, ...former.map(({ key }) => key)]
   }
-}
-
-function algorithmOf(key: KeyObject, file: string): TokenAlgorithm {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
-  if (details?.namedCurve === 'prime256v1') return 'ES256'
-  if (type === 'rsa' && (details?.modulusLength ?? 0) >= 2048) return 'RS256'
-  throw new DrayError('USAGE', `${file}: tokens are signed with a P-256 or an RSA key of 2048 bits or more`)
 }

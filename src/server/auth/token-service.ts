@@ -2,7 +2,7 @@ import { repositoryFault } from '../../oci/reference.ts'
 import { methodNotAllowed, RegistryFault } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import { type Access, formatScope, parseScope } from './access.ts'
-import { basicOf, challenge } from './header.ts'
+import { basicOf, challenge, type UserAndPassword } from './header.ts'
 import type { Policy } from './policy.ts'
 import type { TokenKey } from './token-key.ts'
 import type { Users } from './users.ts'
@@ -43,6 +43,12 @@ export class TokenService {
     this.#options = options
   }
 
+  /** The public keys of the tokens that are out (RFC 7517). */
+  get jwks(): object {
+    const { key, ttlSeconds } = this.#options
+    return key.jwks({ nowSeconds: this.#nowSeconds, lifetimeSeconds: ttlSeconds })
+  }
+
   /**
    * False for a request that is for somebody else.
    * @throws RegistryFault `UNAUTHORIZED` for a wrong password or token, `UNSUPPORTED` for what it cannot do
@@ -58,7 +64,7 @@ export class TokenService {
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
       throw methodNotAllowed(exchange.method, ['GET', 'HEAD'])
     }
-    exchange.sendJson(200, this.#options.key.jwks)
+    exchange.sendJson(200, this.jwks)
   }
 
   async #giveToken(exchange: Exchange): Promise<void> {
@@ -70,10 +76,10 @@ export class TokenService {
     exchange.sendJson(200, this.#issue(asked), { 'Cache-Control': 'no-store' })
   }
 
-  async #readQuery({ query, request }: Exchange): Promise<TokenRequest> {
+  async #readQuery({ query, request, client }: Exchange): Promise<TokenRequest> {
     const service = this.#readService(query.get('service'))
     const given = basicOf(request)
-    if (given !== undefined) await this.#checkPassword(given.username, given.password)
+    if (given !== undefined) await this.#checkPassword(given, client.address)
     const isNobody = given === undefined && request.headers.authorization === undefined
     if (given === undefined && !(isNobody && this.#options.policy.servesAnybody)) throw this.#refusal()
     return {
@@ -88,17 +94,17 @@ export class TokenService {
     const form = new URLSearchParams((await exchange.collectBody(maxFormBytes)).toString('utf8'))
     return {
       service: this.#readService(form.get('service')),
-      username: await this.#userOfGrant(form),
+      username: await this.#userOfGrant(form, exchange.client.address),
       scope: form.getAll('scope').join(' '),
       wantsRefreshToken: form.get('access_type') === 'offline',
     }
   }
 
-  async #userOfGrant(form: URLSearchParams): Promise<string> {
+  async #userOfGrant(form: URLSearchParams, from: string | undefined): Promise<string> {
     const grant = form.get('grant_type')
     if (grant === 'password') {
       const username = form.get('username') ?? ''
-      await this.#checkPassword(username, form.get('password') ?? '')
+      await this.#checkPassword({ username, password: form.get('password') ?? '' }, from)
       return username
     }
     if (grant !== 'refresh_token') {
@@ -153,15 +159,16 @@ export class TokenService {
     throw new RegistryFault('UNSUPPORTED', 'tokens for that service are not given out here', { status: 400 })
   }
 
-  async #checkPassword(username: string, password: string): Promise<void> {
-    if (!(await this.#options.users.check(username, password))) throw this.#refusal()
+  async #checkPassword(given: UserAndPassword, from: string | undefined): Promise<void> {
+    const isRight = await this.#options.users.check(given.username, given.password, from)
+    if (!isRight) throw this.#refusal()
   }
 
   /** The user of a refresh token of ours, who must still be one, with the same password. */
   #checkRefreshToken(token: string): string {
     const { key, issuer, users } = this.#options
-    const expected = { issuer, audience: this.#refreshAudience, nowSeconds: this.#nowSeconds }
-    const claims = key.verify(token, expected)
+    const lifetime = { nowSeconds: this.#nowSeconds, lifetimeSeconds: refreshTtlSeconds }
+    const claims = key.verify(token, { issuer, audience: this.#refreshAudience, ...lifetime })
     if (claims === undefined) throw this.#refusal()
     const isCurrent = users.stampOf === undefined || claims.stamp === users.stampOf(claims.sub)
     if (!isCurrent || claims.sub === '') throw this.#refusal()

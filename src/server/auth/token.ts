@@ -1,3 +1,4 @@
+import { replaceFile } from '../../files/replace-file.ts'
 import { RegistryFault } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import { type Access, covers, formatScope, repositoryAccess } from './access.ts'
@@ -22,9 +23,11 @@ export interface TokenOptions {
   readonly anonymousPull?: boolean | undefined
   /** Signs the tokens; by default a new one, so that no token outlives the server. */
   readonly key?: TokenKey | undefined
+  /** Where the public keys are written as a JWKS, at the start and whenever they change; nowhere when absent. */
+  readonly jwksFile?: string | undefined
   /** How long a token lives; 300 seconds by default. */
   readonly tokenTtlSeconds?: number | undefined
-  /** Where clients reach the token service; by default `/token` of the host that the request names. */
+  /** Where clients reach the token service; by default `/token` at the address by which they came, so that it works behind names. */
   readonly realm?: string | undefined
 }
 
@@ -37,7 +40,10 @@ export interface TokenSurroundings {
   readonly clock: () => number
 }
 
-/** Clients trade name and password for a bearer token at `/token` (distribution's token specification). */
+/**
+ * Clients trade name and password for a bearer token at `/token` (distribution's token specification).
+ * @throws DrayError `IO` when the public keys cannot be written
+ */
 export async function tokenAuthorizer(
   options: TokenOptions,
   { policy, clock }: TokenSurroundings,
@@ -46,11 +52,15 @@ export async function tokenAuthorizer(
   const key = options.key ?? (await TokenKey.generate())
   const services = [service, ...(options.otherServices ?? [])] as const
   const tokens = new TokenService({ key, issuer, services: [...services], users, policy, ttlSeconds, clock })
+  const publishKeys = keyPublisher(tokens, options.jwksFile)
+  await publishKeys()
+  const now = () => Math.floor(clock() / 1000)
   return {
+    reloads: [async () => users.reload?.(), () => key.reload(now()), publishKeys],
     authorize: async (exchange, wanted, useful) => {
-      const desk = { service, realm: options.realm ?? realmOf(exchange) }
-      const nowSeconds = Math.floor(clock() / 1000)
-      const verify = (token: string) => key.verify(token, { issuer, audience: service, nowSeconds })
+      const desk = { service, realm: options.realm ?? `${exchange.client.origin}/token` }
+      const expected = { issuer, audience: service, nowSeconds: now(), lifetimeSeconds: ttlSeconds }
+      const verify = (token: string) => key.verify(token, expected)
       const claims = claimsOf(exchange, verify, { ...desk, wanted, useful })
       if (covers(claims.access, wanted)) return grantOf(claims, policy)
       // A user who may not do this at all is told so; others need a login, or a token for more.
@@ -58,6 +68,17 @@ export async function tokenAuthorizer(
       throw tokenRefusal({ ...desk, wanted, useful, error: 'insufficient_scope' })
     },
     answers: exchange => tokens.answer(exchange),
+  }
+}
+
+/** Writes the public keys where they are not yet what the file holds. */
+function keyPublisher(tokens: TokenService, file: string | undefined): () => Promise<void> {
+  let written = ''
+  return async () => {
+    const text = `${JSON.stringify(tokens.jwks, null, 2)}\n`
+    if (file === undefined || text === written) return
+    await replaceFile(file, text)
+    written = text
   }
 }
 
@@ -104,13 +125,4 @@ function grantOf({ sub, access }: Claims, policy: Policy): Grant {
     mayPull: repository => covers(access, wanted(repository)),
     maySee: grantTo(sub === '' ? undefined : sub, [], policy).maySee,
   }
-}
-
-/** The address by which the client found us, so that it works behind names and forwarded ports. */
-function realmOf({ request }: Exchange): string {
-  const named = request.headers.host ?? ''
-  const { localAddress = '', localPort } = request.socket
-  const own = localAddress.includes(':') ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`
-  const scheme = 'encrypted' in request.socket ? 'https' : 'http'
-  return `${scheme}://${/^[A-Za-z0-9.:[\]-]+$/.test(named) ? named : own}/token`
 }

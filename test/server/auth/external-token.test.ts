@@ -21,7 +21,7 @@ describe('a registry with tokens of another service', () => {
     const folder = opened.use(await makeTempDir())
     key = await TokenKey.generate('RS256')
     const file = join(folder.path, 'jwks.json')
-    await writeFile(file, JSON.stringify(key.jwks))
+    await writeFile(file, JSON.stringify(key.jwks()))
     const filled = opened.use(await startEmbeddedRegistry())
     for (const name of ['a', 'b']) await filled.putImage(name, image, 'v1')
     const keys = await readPublicKeys(file)

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readPublicKeys } from '../../../src/server/auth/public-keys.ts'
@@ -10,6 +10,8 @@ import { makeTempDir } from '../../support/temp-dir.ts'
 
 const claims = { sub: 'ann', iss: 'us', aud: 'us', exp: 2000, access: [] }
 const expected = { issuer: 'us', audience: 'us', nowSeconds: 1000 }
+
+const idsOf = (jwks: object) => (jwks as { keys: { kid: string }[] }).keys.map(({ kid }) => kid)
 
 describe('the key of a token service', () => {
   it.each(['ES256', 'RS256'] as const)('is made once, for %s and its owner alone', async algorithm => {
@@ -24,12 +26,12 @@ describe('the key of a token service', () => {
     for (const key of [first, second, later]) expect(key.verify(token, expected)).toMatchObject(claims)
     expect((await stat(file)).mode & 0o777).toBe(0o600)
     expect(await readdir(join(folder.path, 'keys'))).toEqual(['token.key'])
-    expect(later.jwks).toEqual(first.jwks)
+    expect(later.jwks()).toEqual(first.jwks())
   })
 
   it('is told to others without what is secret', async () => {
     const key = await TokenKey.generate('ES256')
-    expect(key.jwks).toEqual({
+    expect(key.jwks()).toEqual({
       keys: [
         {
           kty: 'EC',
@@ -47,6 +49,47 @@ describe('the key of a token service', () => {
   it('opens nothing for another key', async () => {
     const token = (await TokenKey.generate()).sign(claims, 1000)
     expect((await TokenKey.generate()).verify(token, expected)).toBeUndefined()
+  })
+
+  it('gives way to another in its file, and is good for the tokens that are out', async () => {
+    await using folder = await makeTempDir()
+    const file = join(folder.path, 'token.key')
+    const key = await TokenKey.open(file)
+    const [old, before] = [key.sign(claims, 1000), key.jwks()]
+    const pem = await readFile(file)
+    await rm(file)
+    await TokenKey.open(file)
+    await key.reload(1000)
+    const young = key.sign(claims, 1000)
+    const at = (nowSeconds: number) => ({ ...expected, nowSeconds, lifetimeSeconds: 60 })
+    const [first] = idsOf(before)
+    expect(idsOf(key.jwks(at(1059)))).toEqual([idsOf(key.jwks())[0], first])
+    expect(key.verify(old, at(1059))).toMatchObject(claims)
+    expect(key.verify(old, expected)).toBeUndefined()
+    expect(key.verify(old, at(1060))).toBeUndefined()
+    expect(key.verify(young, at(1060))).toMatchObject(claims)
+    expect(idsOf(key.jwks(at(1060)))).toEqual(idsOf(key.jwks()))
+    await writeFile(file, pem)
+    await key.reload(2000)
+    expect(idsOf(key.jwks(at(2000)))[0]).toBe(first)
+    expect(idsOf(key.jwks(at(2000)))).toHaveLength(2)
+  })
+
+  it('stays while its file holds no other, or none that can be read', async () => {
+    await using folder = await makeTempDir()
+    const file = join(folder.path, 'token.key')
+    const key = await TokenKey.open(file)
+    const [token, before] = [key.sign(claims, 1000), key.jwks()]
+    await writeFile(file, await readFile(file))
+    await key.reload(1000)
+    await writeFile(file, 'half of it')
+    await expect(key.reload(1000)).rejects.toMatchObject({ code: 'USAGE' })
+    await rm(file)
+    await expect(key.reload(1000)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await key.reload(1000)
+    expect(key.verify(token, expected)).toMatchObject(claims)
+    expect(key.jwks({ nowSeconds: 1000, lifetimeSeconds: 60 })).toEqual(before)
+    expect(await readdir(folder.path)).toEqual([])
   })
 
   const p384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).privateKey
@@ -86,7 +129,7 @@ describe('the public keys of another service', () => {
       { kty: 'oct', k: 'AAAA' },
       { kty: 'EC', use: 'enc' },
     ]
-    const { keys } = key.jwks as { keys: object[] }
+    const { keys } = key.jwks() as { keys: object[] }
     await writeFile(file, JSON.stringify({ keys: [...others, ...keys] }))
     expect((await readPublicKeys(file)).current).toHaveLength(1)
   })
@@ -106,7 +149,7 @@ describe('the public keys of another service', () => {
     await using folder = await makeTempDir()
     const file = join(folder.path, 'jwks.json')
     const [old, young] = [await TokenKey.generate(), await TokenKey.generate()]
-    await writeFile(file, JSON.stringify(old.jwks))
+    await writeFile(file, JSON.stringify(old.jwks()))
     const keys = await readPublicKeys(file)
     const first = keys.current
     await keys.reload()
@@ -115,7 +158,7 @@ describe('the public keys of another service', () => {
     await expect(keys.reload()).rejects.toMatchObject({ code: 'USAGE' })
     expect(keys.current).toBe(first)
     await keys.reload()
-    await writeFile(file, JSON.stringify(young.jwks))
+    await writeFile(file, JSON.stringify(young.jwks()))
     await keys.reload()
     expect(keys.current[0]?.export({ format: 'jwk' })).not.toEqual(first[0]?.export({ format: 'jwk' }))
   })
