@@ -173,6 +173,9 @@ async function exchange(
       path: request.target ?? `${request.url.pathname}${request.url.search}`,
       method: request.method,
       headers: requestHeaders(request),
+      // undici would close the connection behind every answer to a HEAD, for servers that send a body with it; what comes on
+      // an idle connection ends it all the same.
+      reset: false,
       body:
         upload === undefined ? ((request.body as Uint8Array | undefined) ?? null) : asBody(upload, onFault),
       ...(upload !== undefined && options.timeoutMs === undefined ? { headersTimeout: uploadTimeoutMs } : {}),

@@ -1,8 +1,8 @@
-import { withHeaders } from '../http/message.ts'
+import { type HttpResponse, withHeaders } from '../http/message.ts'
 import type { TagOrDigest } from '../image-store.ts'
 import { collect } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import { isDigest } from '../oci/digest.ts'
+import { digestOf, isDigest } from '../oci/digest.ts'
 import { descriptorOf, type Manifest, maxManifestBytes } from '../oci/manifest.ts'
 import { essenceOf, isSchema1Type, manifestAccept } from '../oci/media-types.ts'
 import { nameOf, type RepositoryContext, repositoryRequest } from './context.ts'
@@ -49,7 +49,8 @@ export async function fetchManifestState(
   expected?: Descriptor,
 ): Promise<{ readonly manifest: Manifest; readonly etag: string | undefined }> {
   const name = nameOf(context, reference)
-  const response = await context.send(manifestRequest(context, 'GET', reference, expected?.mediaType))
+  const asked = context.send(manifestRequest(context, 'GET', reference, expected?.mediaType))
+  const response = await whileLoading(asked)
   await expectStatus(response, [200], `read ${name}`)
   const bytes = await collect(response.body, maxManifestBytes, name)
   const told = response.headers.get('docker-content-digest') ?? ''
@@ -89,6 +90,24 @@ export async function deleteManifest(context: RepositoryContext, reference: TagO
   const response = await context.send({ ...request, scopes: [] })
   if (response.status >= 300) throw await registryError(response, `delete ${nameOf(context, reference)}`)
   await response.discard()
+}
+
+/** By then a request that goes out at once has gone out. */
+const goneOutMs = 5
+
+/** Waits for an answer; what it will be read with takes 30 ms to load the first time, and is loaded meanwhile. */
+async function whileLoading(asked: Promise<HttpResponse>): Promise<HttpResponse> {
+  const load = () => {
+    digestOf('')
+    // What is wrong with it shows when it is used.
+    import('../oci/parse-manifest.ts').catch(() => undefined)
+  }
+  const timer = setTimeout(load, goneOutMs)
+  try {
+    return await asked
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function manifestRequest(

@@ -110,7 +110,6 @@ async function tryMount(context: RepositoryContext, request: HttpRequest): Promi
 
 function mountRequest(request: HttpRequest, descriptor: Descriptor, from: string): HttpRequest {
   const url = new URL(request.url)
-  url.searchParams.set('mount', descriptor.digest)
-  url.searchParams.set('from', from)
+  url.search = `mount=${encodeURIComponent(descriptor.digest)}&from=${encodeURIComponent(from)}`
   return { ...request, url, scopes: [...(request.scopes ?? []), repositoryScope(from, 'pull')] }
 }

@@ -26,7 +26,8 @@ export interface BlobReadingsOptions {
 export class BlobReadings {
   readonly #descriptor: Descriptor
   readonly #options: BlobReadingsOptions
-  readonly #checkpoints: Checkpoints | undefined
+  readonly #isVerified: boolean
+  #checkpoints: Checkpoints | undefined
   #current: Reading | undefined
   #early: { readonly reading: Reading; readonly content: Promise<Chunks> } | undefined
   #fault: unknown
@@ -34,9 +35,7 @@ export class BlobReadings {
   constructor(descriptor: Descriptor, options: BlobReadingsOptions) {
     this.#descriptor = descriptor
     this.#options = options
-    const { verify, destination, source } = options
-    const isVerified = verify && destination.verifiesBlobs !== true
-    this.#checkpoints = isVerified ? new Checkpoints(descriptor, blobName(source, descriptor)) : undefined
+    this.#isVerified = options.verify && options.destination.verifiesBlobs !== true
   }
 
   /** What the source failed with for good; it is not asked again after that. */
@@ -46,11 +45,8 @@ export class BlobReadings {
 
   /** Asks the source for the blob before the store does, so that both are asked at the same time. */
   begin(): void {
-    const reading = new Reading()
-    const content = this.#options.source.getBlob(this.#descriptor, {
-      start: 0,
-      signal: this.#signalOf(reading),
-    })
+    const reading = new Reading(this.#options.group.signal)
+    const content = this.#options.source.getBlob(this.#descriptor, { start: 0, signal: reading.signal })
     // Of no interest unless the store asks; then it shows.
     content.catch(() => undefined)
     this.#early = { reading, content }
@@ -66,7 +62,7 @@ export class BlobReadings {
     this.#early = undefined
     await this.close()
     if (isAgain || start > 0) onEvent({ type: 'blob-restarted', descriptor: this.#descriptor, start })
-    const reading = early?.reading ?? new Reading()
+    const reading = early?.reading ?? new Reading(this.#options.group.signal)
     this.#current = reading
     const content = this.#read(start, reading, early?.content)
     return flow(take => reading.pour(content, take))
@@ -78,17 +74,13 @@ export class BlobReadings {
     await this.#current?.close()
   }
 
-  #signalOf({ closed }: Reading): AbortSignal {
-    return AbortSignal.any([this.#options.group.signal, closed])
-  }
-
-  #read(start: number, current: Reading, early?: Promise<Chunks>): Flow {
+  #read(start: number, { closed, signal }: Reading, early?: Promise<Chunks>): Flow {
     const { source, reading, rateLimit, onEvent } = this.#options
     const descriptor = this.#descriptor
-    const { closed } = current
-    const signal = this.#signalOf(current)
     const readFrom = (position: number) =>
       readBlobFrom(source, descriptor, { ...reading, start: position, signal, opened: early })
+    // Made only now: of many blobs nothing has to be read.
+    if (this.#isVerified) this.#checkpoints ??= new Checkpoints(descriptor, blobName(source, descriptor))
     const content = this.#checkpoints?.verified(start, readFrom) ?? readFrom(start)
     const faulty = watched(content, error => {
       // The end of a reading that was closed is no fault of the source's.
@@ -109,8 +101,14 @@ class Reading {
   readonly #abort = new AbortController()
   #refuse: ((reason: unknown) => void) | undefined
   #ended: Promise<unknown> = Promise.resolve()
+  /** Ends the source: when this is closed, or with all readings. */
+  readonly signal: AbortSignal
 
-  /** Ends the source. */
+  constructor(all: AbortSignal) {
+    this.signal = AbortSignal.any([all, this.#abort.signal])
+  }
+
+  /** Aborted when this is closed. */
   get closed(): AbortSignal {
     return this.#abort.signal
   }

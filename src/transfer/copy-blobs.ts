@@ -4,6 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import { isForeignLayerType } from '../oci/media-types.ts'
 import type { WorkGroup } from '../work-group.ts'
 import { BlobReadings, type BlobReadingsOptions } from './blob-readings.ts'
+import { largeBytes } from './copy-options.ts'
 
 export interface CopyBlobsOptions extends BlobReadingsOptions {
   readonly destination: ImageDestination
@@ -12,6 +13,8 @@ export interface CopyBlobsOptions extends BlobReadingsOptions {
   readonly weigh: (descriptor: Descriptor) => number
   /** Copy layers too that registries need not hold. */
   readonly includeForeign: boolean
+  /** Nothing of the image was found at the destination, so that small blobs are worth asking for before it answers. */
+  readonly isNew: boolean
   /** Only say what would be done. */
   readonly dryRun: boolean
 }
@@ -30,12 +33,14 @@ export async function copyBlobs(
   blobs: readonly Descriptor[],
   options: CopyBlobsOptions,
 ): Promise<readonly BlobOutcome[]> {
-  const { group, onEvent, dryRun, weigh } = options
+  const { group, onEvent, dryRun, weigh, isNew } = options
   const seen = { copied: false, present: false }
+  const isLikelyMissing = ({ size }: Descriptor) =>
+    !seen.present && (seen.copied || (isNew && size < largeBytes))
   const bring = async (descriptor: Descriptor): Promise<BlobOutcome> => {
     if (dryRun) return { descriptor, how: await foresee(descriptor, options) }
     onEvent({ type: 'blob-started', descriptor })
-    const how = await copyBlob(descriptor, { ...options, isLikelyMissing: seen.copied && !seen.present })
+    const how = await copyBlob(descriptor, { ...options, isLikelyMissing: isLikelyMissing(descriptor) })
     if (how === 'copied' || how === 'present') seen[how] = true
     onEvent({ type: 'blob-done', descriptor, how })
     return { descriptor, how }
@@ -56,7 +61,7 @@ function isLeftOut({ mediaType }: Descriptor, { includeForeign }: CopyBlobsOptio
 }
 
 interface CopyBlobOptions extends CopyBlobsOptions {
-  /** Where the blobs before were all missing, this one will be too: the download starts while the upload is opened. */
+  /** The download starts while the upload is opened; in vain, where the blob is there, which ends it after a few pieces. */
   readonly isLikelyMissing: boolean
 }
 

@@ -56,7 +56,8 @@ export interface CopyOptions {
  * small waits for answers rather than for bytes, so more of that pays where answers take long.
  */
 const defaultLimit = 24
-const largeBytes = 1024 * 1024
+/** A blob of so many bytes takes time for itself, and not for the answers around it. */
+export const largeBytes = 1024 * 1024
 const largeWeight = 3
 
 /** A clock; the `performance` of Node's costs milliseconds to load. */

@@ -9,7 +9,6 @@ import { checkResult, checkRoot } from './expected-digest.ts'
 import { ManifestReader } from './manifest-reader.ts'
 import { type CopyPlan, planCopy } from './plan.ts'
 import { offeredPlatforms } from './platform-choice.ts'
-import { selectImage } from './select-image.ts'
 
 /**
  * Copies an image, or all images of an index, with everything below, byte for byte.
@@ -53,7 +52,9 @@ async function copy(job: Job): Promise<CopyRecord> {
   const isThere = !force && isWorthAsking && (isTagged(image) || (await isAt(destination, image)))
   if (isThere && isComplete) return { root, image, platforms, ...nothingDone(image) }
   const plan = isThere ? nothingBelow : await planCopy(manifest, job)
-  return { root, image, platforms, ...(await carryOut(plan, { manifest, tags: newTags(image) }, job)) }
+  const isNew = !force && plan.present.length === 0 && found.every(each => each === undefined)
+  const top = { manifest, tags: newTags(image) }
+  return { root, image, platforms, ...(await carryOut(plan, top, { ...job, isNew })) }
 }
 
 /** What `from` stands for; with its content at once where that costs nothing more. */
@@ -72,6 +73,7 @@ async function readImage(root: Descriptor, job: Job): Promise<Manifest> {
   const manifest = await job.reader.read(root)
   if (job.platforms.length === 0) return manifest
   const reading = { ...job.reading, signal: job.group.signal }
+  const { selectImage } = await import('./select-image.ts')
   const image = await selectImage(manifest, { ...job, reading })
   await checkResult(descriptorOf(image), job)
   return image
@@ -86,7 +88,7 @@ interface ManifestWrite {
 async function carryOut(
   plan: CopyPlan,
   top: ManifestWrite,
-  job: Job,
+  job: Job & { readonly isNew: boolean },
 ): Promise<Pick<CopyRecord, 'blobs' | 'manifests'>> {
   const { group, onEvent } = job
   onEvent({

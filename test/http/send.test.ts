@@ -86,7 +86,47 @@ describe('the transport', () => {
     for await (const _ of (await server.ask()).body) break
     await closed
   })
+
+  it('asks again on the connections that a HEAD went over', async () => {
+    const ports = new Set<number | undefined>()
+    await using server = await start((message, response) => {
+      ports.add(message.socket.remotePort)
+      response.end()
+    })
+    for (let asked = 0; asked < 6; asked += 1) await (await server.ask({ method: 'HEAD' })).discard()
+    // One that has just become free may come too late for the next.
+    expect(ports.size).toBeLessThan(3)
+  })
+
+  it.each(['hello', 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'])(
+    'never takes for the next answer what comes with the answer to a HEAD: %j',
+    async extra => {
+      const answers = {
+        HEAD: `HTTP/1.1 200 OK\r\nContent-Length: ${extra.length}\r\n\r\n${extra}`,
+        GET: okAnswer,
+      }
+      const server = createTcpServer(socket => {
+        socket.on('error', () => socket.destroy())
+        socket.on('data', bytes =>
+          socket.write(bytes.toString().startsWith('HEAD') ? answers.HEAD : answers.GET),
+        )
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const transport = createTransport()
+      const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+      for (const _ of [1, 2]) {
+        const found = await transport.send({ method: 'HEAD', url })
+        expect(found.status).toBe(200)
+        await found.discard()
+        expect(await read((await transport.send({ method: 'GET', url })).body)).toBe('ok')
+      }
+      await transport.close()
+      server.close()
+    },
+  )
 })
+
+const okAnswer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 describe('a connection that fails is a DrayError', () => {
   it('when nobody listens', async () => {

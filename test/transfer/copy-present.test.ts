@@ -104,6 +104,7 @@ describe('what is there already', () => {
   test('is not sent: a blob', async () => {
     const { source, destination } = stores()
     const { shared } = twoPlatforms(source)
+    tag(destination, '1.0', addImage(destination))
     destination.blobs.set(shared.digest, bytesOf(5000))
     const result = await copyImage({ source, from: '1.0', destination, tags: ['1.0'] })
     expect(source.calls).not.toContain(`getBlob ${shared.digest} 0`)

@@ -74,8 +74,14 @@ describe('the requests of a copy', () => {
 
   describe('for the content of a blob', () => {
     /** Which blobs the source was asked for before the destination: the largest first, one by one. */
-    async function begunEarly(layerSizes: readonly number[], isThere: (position: number) => boolean) {
+    async function begunEarly(
+      layerSizes: readonly number[],
+      isThere: (position: number) => boolean,
+      { isNew = false } = {},
+    ) {
       const { source, destination, options } = registries()
+      if (!isNew)
+        tag(destination, '1.0', addImage(destination, { config: { variant: 'old' }, layers: ['old'] }))
       const image = addImage(source, { layers: layerSizes.map((size, at) => bytesOf(size, at)) })
       tag(source, '1.0', image)
       const [config, ...layers] = blobsOf(source, image)
@@ -106,6 +112,21 @@ describe('the requests of a copy', () => {
 
     test('wait for its answer as long as every blob was there', async () => {
       expect(await begunEarly([900, 800], at => at < 2)).toEqual({ early: [], asked: 1 })
+    })
+
+    test('go out at once where nothing of the image was found at the destination', async () => {
+      const found = await begunEarly([900, 800], () => false, { isNew: true })
+      expect(found).toEqual({ early: [0, 1, 2], asked: 3 })
+    })
+
+    test('wait for its answer where the blob is large, though nothing of the image was found', async () => {
+      const found = await begunEarly([1024 * 1024, 800], () => false, { isNew: true })
+      expect(found).toEqual({ early: [1, 2], asked: 3 })
+    })
+
+    test('go out in vain for one blob at the most, of those that come one by one', async () => {
+      const found = await begunEarly([900, 800, 700], () => true, { isNew: true })
+      expect(found).toEqual({ early: [0], asked: 2 })
     })
   })
 

@@ -12,6 +12,8 @@ import type { Upstream } from './upstream.ts'
 
 /** So long an answer that is stale is good for more requests, where that is longer than what is fresh lasts. */
 const staleMs = 10_000
+/** So long after a client was told what a tag stands for it may ask for that by its digest. */
+const awaitedMs = 60_000
 
 /** A manifest of a mirrored repository. */
 export interface FoundManifest {
@@ -45,7 +47,10 @@ export async function findManifest(
   const local = await layout.find(reference)
   const asked = { repository, reference, layout, local }
   const known = isDigest(reference) ? await describe(asked, isWhole) : await lookAtTag(asked)
-  if (!isWhole) return known
+  if (!isWhole) {
+    await keepTag(asked, known)
+    return known
+  }
   try {
     return { ...known, manifest: await obtain(asked, known) }
   } catch (error) {
@@ -89,7 +94,18 @@ async function askForTag(asked: Asked): Promise<KnownTag> {
   const descriptor = await mirror.ask(path, 'MANIFEST_UNKNOWN', resolve)
   const known = { descriptor, isStale: false }
   mirror.tags.set(keyOf(asked), known, mirror.freshMs)
+  const key = `${path}@${descriptor.digest}`
+  const awaited = new Set(mirror.awaitedTags.get(key)).add(asked.reference)
+  mirror.awaitedTags.set(key, awaited, awaitedMs)
   return known
+}
+
+/** Docker asks for no manifest by its tag: the tag that it was told of is all that leads to what is here. */
+async function keepTag(asked: Asked, { descriptor, isStale }: KnownTag): Promise<void> {
+  const { reference, local } = asked
+  if (isDigest(reference) || isStale || local?.digest === descriptor.digest) return
+  const stored = await readStored(asked, descriptor)
+  if (stored !== undefined) await store(asked, stored)
 }
 
 /** The answer, unless it takes so long that an older one is better. */
@@ -117,7 +133,7 @@ function rememberStale(asked: Asked, descriptor: Descriptor): KnownTag {
 
 /** The bytes of what a reference stands for, and the tag on it here. */
 async function obtain(asked: Asked, { descriptor, isStale }: KnownTag): Promise<Manifest> {
-  const { repository, reference, layout, local } = asked
+  const { repository, reference, local } = asked
   const { mirror, path, name } = repository
   const stored = await readStored(asked, descriptor)
   const tell = (result: 'hit' | 'miss' | 'stale') =>
@@ -127,7 +143,7 @@ async function obtain(asked: Asked, { descriptor, isStale }: KnownTag): Promise<
     stored ?? (await mirror.flights.run(`manifest ${name}@${descriptor.digest}`, () => fetch()))
   for (const blob of childBlobs(manifest)) mirror.sizes.set(`${path}@${blob.digest}`, blob.size)
   const isTagged = isDigest(reference) || local?.digest === descriptor.digest
-  if (stored === undefined || !isTagged) await store()
+  if (stored === undefined || !isTagged) await store(asked, manifest)
   return manifest
 
   function fetch(): Promise<Manifest> {
@@ -137,15 +153,18 @@ async function obtain(asked: Asked, { descriptor, isStale }: KnownTag): Promise<
         : upstream.getManifest(descriptor),
     )
   }
+}
 
-  /** A full disk keeps nobody from what is there in memory. */
-  async function store(): Promise<void> {
-    try {
-      await layout.putManifest(manifest, isDigest(reference) ? undefined : [reference])
-    } catch (error) {
-      if (!isDrayError(error, 'IO', 'TIMEOUT')) throw error
-      mirror.health.warn(`not stored: ${error.message}`)
-    }
+/** Under the tag by which it was asked for, or those that it was found by just before. A full disk keeps it from nobody. */
+async function store({ repository, reference, layout }: Asked, manifest: Manifest): Promise<void> {
+  const { mirror, path } = repository
+  const awaited = mirror.awaitedTags.get(`${path}@${manifest.digest}`)
+  const tags = isDigest(reference) ? awaited && [...awaited] : [reference]
+  try {
+    await layout.putManifest(manifest, tags)
+  } catch (error) {
+    if (!isDrayError(error, 'IO', 'TIMEOUT')) throw error
+    mirror.health.warn(`not stored: ${error.message}`)
   }
 }
 

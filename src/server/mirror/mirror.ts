@@ -32,6 +32,8 @@ export class Mirror {
   readonly downloads: Downloads
   /** By `path:tag`. */
   readonly tags: Recent<KnownTag>
+  /** Tags that a manifest was just found by, by `path@digest`. */
+  readonly awaitedTags: Recent<ReadonlySet<string>>
   /** Sizes of blobs, in bytes, by `path@digest`, as manifests tell them; each is believed once. */
   readonly sizes: Recent<number>
   /** By path. */
@@ -52,6 +54,7 @@ export class Mirror {
     this.health = new Health({ name, clock, onWarning })
     this.downloads = new Downloads(name, this.health, surroundings)
     this.tags = new Recent(10_000, clock)
+    this.awaitedTags = new Recent(10_000, clock)
     this.sizes = new Recent(50_000, clock)
     this.tagLists = new Recent(100, clock)
     this.referrerLists = new Recent(1000, clock)

@@ -67,6 +67,27 @@ describe('a mirrored image', () => {
     expect(blob.body).toEqual(image.layer.bytes)
   })
 
+  it.each([
+    ['fetched', 0],
+    ['here already', 1],
+  ])(
+    'keeps the tag that it was looked for by, as docker does, and is then %s by its digest',
+    async (_, before) => {
+      const clock = handClock()
+      await using upstream = await startSite()
+      await using site = await startEmbeddedRegistry({ mirrors: [mirrorOf(upstream)], clock })
+      for (let asked = 0; asked < before; asked += 1)
+        await site.ask('GET', `${manifestPath}/${digest}?ns=docker.io`)
+      await site.ask('HEAD', `${manifestPath}/3.20?ns=docker.io`)
+      await site.ask('GET', `${manifestPath}/${digest}?ns=docker.io`)
+      await upstream.stop()
+      clock.time += 3600_000
+      const found = await site.ask('HEAD', `${manifestPath}/3.20?ns=docker.io`)
+      expect(found).toMatchObject({ status: 200, headers: { 'docker-content-digest': digest } })
+      expect(found.headers.warning).toBe('110 - "Response is Stale"')
+    },
+  )
+
   it('of another registry than Docker Hub is never meant by a name without it', async () => {
     await using upstream = await startSite()
     await using site = await startEmbeddedRegistry({ mirrors: [mirrorOf(upstream, { name: 'ghcr.io' })] })
