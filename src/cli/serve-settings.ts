@@ -1,8 +1,8 @@
 import { DrayError } from '../errors.ts'
 import { type Address, parseAddress } from '../server/address.ts'
-import type { ServeConfig } from '../server/config-file.ts'
 import type { ServerAuth, ServerOptions, TlsOptions } from '../server/server.ts'
-import type { WatchedConfig } from '../server/watched-config.ts'
+import type { ServeConfig } from '../server/settings/config-file.ts'
+import type { WatchedConfig } from '../server/settings/watched-config.ts'
 import type { CliContext } from './context.ts'
 import type { LogForm } from './request-log.ts'
 import { type MirrorPlace, type MirrorSettings, mirrorPlace } from './serve-mirrors.ts'
@@ -97,7 +97,7 @@ async function watchConfig(
   file: string,
   { context, onWarning }: ReadSettingsOptions,
 ): Promise<WatchedConfig> {
-  const { watchServeConfig } = await import('../server/watched-config.ts')
+  const { watchServeConfig } = await import('../server/settings/watched-config.ts')
   return watchServeConfig(file, context.homeDir, onWarning)
 }
 

@@ -1,7 +1,7 @@
 import { isDrayError } from '../errors.ts'
 import type { Collection, CollectOptions } from './garbage/collect.ts'
 import { Periodic } from './periodic.ts'
-import type { Storage } from './storage.ts'
+import type { Storage } from './storage/storage.ts'
 
 /** How garbage is collected while a folder is served. */
 export interface GcOptions extends Pick<CollectOptions, 'graceMs' | 'untagged'> {

@@ -199,7 +199,7 @@ async function run(dir: string | undefined, flags: ServeVerbFlags, context: CliC
 }
 
 async function printSchema(session: Session): Promise<void> {
-  const { serveConfigSchema } = await import('../../server/config-json-schema.ts')
+  const { serveConfigSchema } = await import('../../server/settings/config-json-schema.ts')
   await session.printRaw(Buffer.from(`${JSON.stringify(serveConfigSchema(), null, 2)}\n`))
 }
 

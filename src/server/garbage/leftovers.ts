@@ -3,8 +3,8 @@ import { join, relative } from 'node:path'
 import { ifThere, onDisk } from '../../files/io-error.ts'
 import { temporaryName } from '../../files/replace-file.ts'
 import { PartialFolder, partName } from '../../layout/partial-folder.ts'
-import { folderNames } from '../repository-folders.ts'
-import { uploadName } from '../upload-store.ts'
+import { folderNames } from '../storage/repository-folders.ts'
+import { uploadName } from '../storage/upload-store.ts'
 import type { Removal, Tally } from './tally.ts'
 
 /** How files are collected that killed writers have left. */

@@ -11,7 +11,7 @@ import { checkDigest, checkEnd, checkSize, verified } from '../../oci/content.ts
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { algorithmOf, DigestCounter } from '../../oci/digest.ts'
 import { blobName, readBlobFrom } from '../../transfer/read-blob.ts'
-import type { SharedBlobs } from '../shared-blobs.ts'
+import type { SharedBlobs } from '../storage/shared-blobs.ts'
 import { type FileRange, GrowingFile } from './growing-file.ts'
 import type { Upstream } from './upstream.ts'
 

@@ -1,6 +1,6 @@
 import type { BlobStatus } from '../../layout/blob-store.ts'
 import type { Layout } from '../../layout/layout.ts'
-import type { Storage } from '../storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { MirrorEvent, MirrorLimits } from './upstream.ts'
 
 const defaultMaxAgeMs = 30 * 24 * 3_600_000

@@ -1,5 +1,5 @@
 import { DrayError, quote } from '../../errors.ts'
-import { repositoryNameFault } from '../repository-folders.ts'
+import { repositoryNameFault } from '../storage/repository-folders.ts'
 
 /** The mirror that clients mean who name no registry: docker asks its `registry-mirrors` for nothing else. */
 export const defaultMirror = 'docker.io'

@@ -1,6 +1,6 @@
 import type { Descriptor } from '../../oci/descriptor.ts'
 import type { FaultCode } from '../errors.ts'
-import type { Storage } from '../storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import { Downloads } from './downloads.ts'
 import { Flights } from './flights.ts'
 import { Health } from './health.ts'

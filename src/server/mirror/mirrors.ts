@@ -1,6 +1,6 @@
 import { DrayError } from '../../errors.ts'
 import { PartialFolder } from '../../layout/partial-folder.ts'
-import type { Storage } from '../storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import { Eviction } from './eviction.ts'
 import { Mirror } from './mirror.ts'
 import { checkMirrorName, defaultMirror, pathAt } from './mirror-name.ts'

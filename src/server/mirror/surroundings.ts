@@ -1,5 +1,5 @@
 import type { PartialFolder } from '../../layout/partial-folder.ts'
-import type { Storage } from '../storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { MirrorEvent } from './upstream.ts'
 
 /** What all mirrors of a server have. */
