@@ -4,10 +4,7 @@ import { DrayError } from '../errors.ts'
 import { makeFolder } from '../files/make-folder.ts'
 import { isLayout } from '../layout/layout-file.ts'
 import type { Address } from './address.ts'
-import type { Authorizer } from './auth/authorizer.ts'
 import { type AccessOptions, openAuthorizer } from './auth/server-auth.ts'
-import { methodNotAllowed, RegistryFault } from './errors.ts'
-import { Exchange } from './exchange.ts'
 import { exposureWarnings } from './exposure.ts'
 import { type GcOptions, Housekeeping } from './housekeeping.ts'
 import type { ServerLimits } from './limits.ts'
@@ -17,7 +14,7 @@ import type { Mirrors } from './mirror/mirrors.ts'
 import type { MirrorEvent, MirroredRegistry, MirrorLimits } from './mirror/upstream.ts'
 import { Reloading } from './reloading.ts'
 import type { RequestEvent } from './request-event.ts'
-import { findRoute } from './router.ts'
+import { respond } from './respond.ts'
 import { folderNames } from './storage/repository-folders.ts'
 import { Storage, type StorageOptions } from './storage/storage.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
@@ -106,7 +103,7 @@ export async function startServer(options: ServerOptions): Promise<RegistryServe
     metrics?.count(event)
     options.onRequest?.(event)
   }
-  const mirrors = await openMirrors(options, storage, event => metrics?.countMirror(event))
+  const mirrors = await openMirrors({ ...options, isBundle }, storage, event => metrics?.countMirror(event))
   const serve = (request: IncomingMessage, response: ServerResponse) =>
     respond(request, response, { storage, mirrors, authorizer, proxies, readOnly, onRequest })
   const { tls, limits } = options
@@ -146,7 +143,7 @@ async function openMirrors(
 ): Promise<Mirrors | undefined> {
   const { dir, mirrors = [], mirrorLimits: limits, clock = Date.now, onWarning } = options
   if (mirrors.length === 0) return undefined
-  if (await isLayout(dir)) {
+  if (options.isBundle) {
     throw new DrayError('USAGE', `${dir} is one layout, to be read only: nothing can be mirrored into it`)
   }
   const { Mirrors } = await import('./mirror/mirrors.ts')
@@ -169,58 +166,4 @@ async function startMetrics(registry: Listener, address: Address | undefined): P
     await registry.close()
     throw error
   }
-}
-
-interface Registry {
-  readonly storage: Storage
-  readonly authorizer: Authorizer
-  readonly proxies: TrustedProxies
-  readonly readOnly: boolean
-  readonly mirrors: Mirrors | undefined
-  readonly onRequest: (event: RequestEvent) => void
-}
-
-async function respond(
-  request: IncomingMessage,
-  response: ServerResponse,
-  registry: Registry,
-): Promise<void> {
-  const started = performance.now()
-  const exchange = new Exchange(request, response, registry.proxies.clientOf(request))
-  const closed = new Promise(resolve => response.once('close', resolve))
-  let failure = {}
-  try {
-    await route(exchange, registry)
-  } catch (error) {
-    if (!(error instanceof RegistryFault)) failure = { error }
-    exchange.fail(error)
-  }
-  await closed
-  const { id, method, path, status, received, sent, user } = exchange
-  const ms = performance.now() - started
-  const userAgent = request.headers['user-agent']
-  const remoteAddress = exchange.client.address
-  const about = { id, method, path, status, ms, received, sent, user, remoteAddress, userAgent }
-  registry.onRequest({ ...about, ...failure })
-}
-
-async function route(exchange: Exchange, registry: Registry): Promise<void> {
-  const { storage, mirrors, authorizer, readOnly } = registry
-  if (exchange.path === '/healthz') return sendHealth(exchange)
-  if ((await authorizer.answers?.(exchange)) === true) return
-  const { access, useful, writes, readingMethods, mirrored, run } = await findRoute(exchange, mirrors)
-  exchange.grant = await authorizer.authorize(exchange, access, useful)
-  if (writes && (readOnly || mirrored !== undefined)) {
-    const what = mirrored === undefined ? 'this registry' : `${mirrored.name}, a mirror of another registry,`
-    const headers = { Allow: readingMethods.join(', ') }
-    throw new RegistryFault('UNSUPPORTED', `${what} is read-only`, { headers })
-  }
-  await run(storage)
-}
-
-function sendHealth(exchange: Exchange): void {
-  if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
-    throw methodNotAllowed(exchange.method, ['GET', 'HEAD'])
-  }
-  exchange.send(200, { 'Content-Type': 'text/plain' }, Buffer.from('ok\n'))
 }
