@@ -6,6 +6,7 @@ import { describeBody } from './error-body.ts'
 import { type Access, challengeOf, fixedAccess, type Grant, isAnswerable } from './grant.ts'
 import { type HttpRequest, type HttpResponse, type Middleware, type Send, withHeaders } from './message.ts'
 import { aborted } from './network-error.ts'
+import { RecentMap } from './recent-map.ts'
 import { mergeScopes, repositoryScope } from './scope.ts'
 import { loginRefused, ownerOf, realmOf } from './token.ts'
 import { expiryMarginMs, tokenStore } from './token-store.ts'
@@ -34,10 +35,10 @@ const youngMs = 30_000
  * is repeated once at the most, or twice where a stored credential is refused and a read works without it.
  */
 export function auth(options: AuthOptions): Middleware {
-  const grants = new Map<string, Grant>()
+  const grants = new RecentMap<string, Grant>()
   const now = options.now ?? Date.now
   const getToken = tokenStore(options.send, now)
-  const warned = new Set<string>()
+  const warned = new RecentMap<string, true>()
 
   return next => async request => {
     if (request.url.origin !== options.origin) return next(request)
@@ -115,7 +116,7 @@ export function auth(options: AuthOptions): Middleware {
 
   function warn(message: string): void {
     if (!warned.has(message)) options.onWarning?.(`${message}; going on without it`)
-    warned.add(message)
+    warned.set(message, true)
   }
 
   async function obtain(request: HttpRequest, challenge: Challenge, how: HowToObtain): Promise<Grant> {

@@ -3,6 +3,7 @@ import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import { chainOf } from './certificate.ts'
 import { aborted, networkError, proxyError } from './network-error.ts'
 import type { HttpProxy } from './proxy.ts'
+import { RecentMap } from './recent-map.ts'
 import type { TlsOptions } from './tls.ts'
 import { CertificateFault } from './tls-fault.ts'
 import { onSocket, steadyNow, type Waiting } from './waiting.ts'
@@ -36,7 +37,7 @@ export type Connect = (wanted: WantedConnection) => Promise<Socket>
 
 /** Makes what opens connections; those to one origin over TLS go on with one another's sessions. */
 export function createConnector(options: ConnectorOptions): Connect {
-  const sessions = new Map<string, Buffer>()
+  const sessions = new RecentMap<string, Buffer>()
   return async wanted => {
     const { url, onread, onSocket } = wanted
     const { tls } = options

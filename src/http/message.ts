@@ -37,6 +37,9 @@ export interface HttpResponse {
   discard(): Promise<void>
 }
 
+/** What `discard` reads of a body to reach its end, in bytes: up to here that is cheaper than a new connection. */
+export const maxDiscardBytes = 64 * 1024
+
 /** The headers of an answer; names are asked for in lower case. */
 export interface HttpHeaders {
   /** The value of a header, several joined by ", "; the name is in lower case. */

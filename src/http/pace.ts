@@ -1,6 +1,7 @@
 import { DrayError } from '../errors.ts'
 import { type HttpResponse, isStreamBody, type Middleware } from './message.ts'
 import { aborted } from './network-error.ts'
+import { RecentMap } from './recent-map.ts'
 import { type Clock, parseRetryAfter } from './retry.ts'
 
 /** The limits of a registry that are known beforehand. */
@@ -30,7 +31,7 @@ export interface PaceOptions {
  */
 export function pace(options: PaceOptions): Middleware {
   const { clock, origin: registry, limits, maxRetryAfterMs } = options
-  const paces = new Map([[registry, new Pace(clock, limits)]])
+  const paces = new RecentMap<string, Pace>().set(registry, new Pace(clock, limits))
 
   return next => async request => {
     const { origin } = request.url

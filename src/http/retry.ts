@@ -2,6 +2,7 @@ import { backoffMs, defaultBackoff } from '../backoff.ts'
 import { isDrayError } from '../errors.ts'
 import { type HttpResponse, isStreamBody, type Middleware } from './message.ts'
 import { NetworkError } from './network-error.ts'
+import { RecentMap } from './recent-map.ts'
 
 /** How often and how patiently something is tried again. */
 export interface RetryPolicy {
@@ -93,7 +94,7 @@ export interface RetryOptions {
  * the stream. A refused connection is only tried again at an origin that has answered before.
  */
 export function retry({ policy, clock, onEvent }: RetryOptions): Middleware {
-  const answered = new Set<string>()
+  const answered = new RecentMap<string, true>()
   return next => async request => {
     const mayRepeat = !isStreamBody(request.body)
     for (let attempt = 0; ; attempt += 1) {
@@ -101,7 +102,7 @@ export function retry({ policy, clock, onEvent }: RetryOptions): Middleware {
         response => ({ response }),
         (error: unknown) => ({ error }),
       )
-      if ('response' in outcome) answered.add(request.url.origin)
+      if ('response' in outcome) answered.set(request.url.origin, true)
       const reason = transientReason(outcome, answered.has(request.url.origin))
       const delayMs = reason === undefined || !mayRepeat ? undefined : delayAfter(outcome, attempt)
       if (reason === undefined || delayMs === undefined) {

@@ -1,21 +1,10 @@
 import { setMaxListeners } from 'node:events'
-import type { Readable } from 'node:stream'
-import type { Agent, Dispatcher } from 'undici'
-import { flow, pour, watched } from '../flow.ts'
-import { untilAborted } from '../until-aborted.ts'
+import type { Agent } from 'undici'
 import { type Connect, createConnector } from './connector.ts'
-import {
-  type HttpRequest,
-  type HttpResponse,
-  headersFrom,
-  isStreamBody,
-  type Send,
-  type StreamBody,
-  withHeaders,
-} from './message.ts'
+import { type HttpRequest, type HttpResponse, isStreamBody, type Send, withHeaders } from './message.ts'
 import { refuseMisdirected } from './misdirected.ts'
-import { aborted, networkError } from './network-error.ts'
 import type { HttpProxy, ProxySettings } from './proxy.ts'
+import { SmallExchange } from './small-exchange.ts'
 import { type TlsSettings, tlsOptions } from './tls.ts'
 import type { OutgoingRequest } from './wire/request-head.ts'
 
@@ -63,7 +52,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
     signal: closing.signal,
   })
-  const openUndici = once(() => openDispatcher(connect, timeoutMs))
+  const openUndici = once(() => createDispatcher(connect, timeoutMs))
   const openWire = once(async () => {
     const { createWire } = await import('./wire/wire.ts')
     const { signal } = options
@@ -71,7 +60,9 @@ export function createTransport(options: TransportOptions = {}): Transport {
   })
   const isBulk = ({ isBulk = false, body }: HttpRequest) => isBulk || isStreamBody(body)
   const send = refuseMisdirected(async request =>
-    isBulk(request) ? (await openWire()).send(request) : exchange(await openUndici(), request, options),
+    isBulk(request)
+      ? (await openWire()).send(request)
+      : new SmallExchange(request, options.signal).run(await openUndici()),
   )
   return {
     send: async request => {
@@ -81,7 +72,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     close: async () => {
       closing.abort()
       ;(await openWire.opened())?.close()
-      await (await openUndici.opened())?.dispatcher.destroy()
+      await (await openUndici.opened())?.destroy()
     },
   }
 }
@@ -119,27 +110,8 @@ function once<Value>(make: () => Promise<Value>) {
   return Object.assign(get, { opened: () => made })
 }
 
-/** The part of a Dispatcher that is used here. */
-type Dispatch = Pick<Dispatcher, 'dispatch' | 'destroy'>
-
-interface OpenTransport {
-  readonly dispatcher: Dispatch
-  readonly request: (options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
-}
-
-async function openDispatcher(connect: Connect, timeoutMs: number): Promise<OpenTransport> {
-  const dispatcher = await createDispatcher(connect, timeoutMs)
+async function createDispatcher(connect: Connect, timeoutMs: number): Promise<Agent> {
   // undici has no types for its parts, which take a third of the time that the whole takes to load.
-  // @ts-expect-error
-  const part: RequestPart = await import('undici/lib/api/api-request.js')
-  return { dispatcher, request: request => part.default.call(dispatcher, request) }
-}
-
-interface RequestPart {
-  readonly default: (this: Dispatch, options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
-}
-
-async function createDispatcher(connect: Connect, timeoutMs: number): Promise<Dispatch> {
   // @ts-expect-error
   const part: { default: typeof Agent } = await import('undici/lib/dispatcher/agent.js')
   return new part.default({
@@ -152,78 +124,4 @@ async function createDispatcher(connect: Connect, timeoutMs: number): Promise<Di
       )
     },
   })
-}
-
-async function exchange(
-  open: OpenTransport,
-  request: OutgoingRequest,
-  options: TransportOptions,
-): Promise<HttpResponse> {
-  const signal = request.signal ?? options.signal
-  const upload = isStreamBody(request.body) ? request.body : undefined
-  /** What the source of the bytes failed with, which is then the true cause of the request's end. */
-  let failure: { readonly error: unknown } | undefined
-  const onFault = (error: unknown) => {
-    failure = { error }
-  }
-  try {
-    signal?.throwIfAborted()
-    const answering = open.request({
-      origin: request.url.origin,
-      path: request.target ?? `${request.url.pathname}${request.url.search}`,
-      method: request.method,
-      headers: requestHeaders(request),
-      // undici would close the connection behind every answer to a HEAD, for servers that send a body with it; what comes on
-      // an idle connection ends it all the same.
-      reset: false,
-      body:
-        upload === undefined ? ((request.body as Uint8Array | undefined) ?? null) : asBody(upload, onFault),
-      ...(upload !== undefined && options.timeoutMs === undefined ? { headersTimeout: uploadTimeoutMs } : {}),
-      ...(signal === undefined ? {} : { signal }),
-    })
-    // undici hears of an abort only when it has a connection.
-    const response = await untilAborted(answering, signal, aborted)
-    return {
-      status: response.statusCode,
-      headers: headersFrom(response.headers),
-      url: request.url,
-      body: guarded(response.body, request.url, signal),
-      discard: async () => {
-        // What is wrong with a body that nobody wants is of no interest.
-        await response.body.dump({ limit: 64 * 1024 }).catch(() => undefined)
-      },
-    }
-  } catch (error) {
-    if (signal?.aborted) throw aborted(signal)
-    if (failure !== undefined) throw failure.error
-    throw networkError(error, request.url)
-  }
-}
-
-function requestHeaders(request: HttpRequest): Record<string, string> {
-  const { body } = request
-  if (body === undefined) {
-    const isWrite = request.method === 'POST' || request.method === 'PUT' || request.method === 'PATCH'
-    return { ...request.headers, ...(isWrite ? { 'content-length': '0' } : {}) }
-  }
-  return { ...request.headers, 'content-length': String(body.length) }
-}
-
-/** undici sends any async iterable; its types know only of streams. */
-function asBody({ open }: StreamBody, onFault: (error: unknown) => void): Readable {
-  const content = flow(async take => pour(await open(), take))
-  return watched(content, onFault) as unknown as Readable
-}
-
-async function* guarded(
-  body: AsyncIterable<Uint8Array>,
-  url: URL,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body
-  } catch (error) {
-    if (signal?.aborted) throw aborted(signal)
-    throw networkError(error, url)
-  }
 }

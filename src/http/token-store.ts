@@ -1,4 +1,5 @@
 import type { Send } from './message.ts'
+import { RecentMap } from './recent-map.ts'
 import { fetchToken, type Token, type TokenRequest } from './token.ts'
 
 /** A token that ends sooner than this is not worth sending. */
@@ -9,10 +10,11 @@ export type GetToken = (request: TokenRequest, refused?: string) => Promise<Toke
 
 /**
  * Keeps tokens by realm, service, scopes and credential, and fetches those that are missing, refused or about to
- * expire. Many waiters share one flight. Failures are not kept.
+ * expire. Many waiters share one flight. Failures are not kept, and no more than a
+ * thousand tokens.
  */
 export function tokenStore(send: Send, now: () => number): GetToken {
-  const flights = new Map<string, Promise<Token>>()
+  const flights = new RecentMap<string, Promise<Token>>()
   return async (request, refused) => {
     const { realm, service, scopes, credential } = request
     const key = JSON.stringify([realm.href, service, scopes, credential])

@@ -1,5 +1,6 @@
 import { isDrayError } from '../errors.ts'
 import { type Chunks, flow, watched } from '../flow.ts'
+import { RecentMap } from '../http/recent-map.ts'
 import type { BlobRange, ImageSource, TagOrDigest } from '../image-store.ts'
 import { collect, verified } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
@@ -147,8 +148,8 @@ interface WantedBlob {
 /** A mirror, and what was met there. */
 class Place {
   readonly #mirror: Mirror
-  readonly #given = new Set<Digest>()
-  readonly #doubted = new Set<TagOrDigest>()
+  readonly #given = new RecentMap<Digest, true>()
+  readonly #doubted = new RecentMap<TagOrDigest, true>()
   #opened: Promise<RepositorySource> | undefined
   #isLeftOut = false
   #hasFailed = false
@@ -178,7 +179,7 @@ class Place {
 
   /** Bytes of this blob go out that are not verified yet. */
   give(digest: Digest): void {
-    this.#given.add(digest)
+    this.#given.set(digest, true)
   }
 
   /** True when it gave bytes of this blob, since this was last asked. */
@@ -188,7 +189,7 @@ class Place {
 
   /** It is not asked for this any more. */
   doubt(reference: TagOrDigest): void {
-    this.#doubted.add(reference)
+    this.#doubted.set(reference, true)
   }
 
   isFirstFault(): boolean {

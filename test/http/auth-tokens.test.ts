@@ -33,6 +33,24 @@ describe('a token', () => {
     })
   })
 
+  it('is forgotten when a thousand others have come after it', async () => {
+    const asked: string[] = []
+    const { send } = meet(
+      request => (request.headers?.authorization === undefined ? challenge(bearer) : {}),
+      request => {
+        asked.push(request.url.searchParams.getAll('scope').join())
+        return token('t', 3600)
+      },
+    )
+    const pullOf = (name: string) => send({ ...pull, scopes: [`repository:${name}:pull`] })
+    await pullOf('first')
+    for (let at = 0; at < 1000; at += 1) await pullOf(`made-up/${at}`)
+    await pullOf('made-up/999')
+    expect(asked.length).toBe(1001)
+    await pullOf('first')
+    expect(asked.slice(1001)).toEqual(['repository:first:pull'])
+  })
+
   it('is not waited for by whoever gives up, but by all others', async () => {
     let give = (_: FakeAnswer) => {}
     const given = new Promise<FakeAnswer>(resolve => {

@@ -67,6 +67,55 @@ describe('the transport', () => {
     expect(await read((await server.ask(request)).body)).toBe(expected)
   })
 
+  it('asks one thing after the other over one connection, whatever it asks', async () => {
+    const ports: (number | undefined)[] = []
+    await using server = await start(async (message, response) => {
+      ports.push(message.socket.remotePort)
+      await read(message)
+      response.writeHead(message.method === 'PUT' ? 404 : 200).end('some')
+    })
+    for (const method of ['HEAD', 'GET', 'PUT', 'GET', 'HEAD'] as const) {
+      const answer = await server.ask({ method, body: method === 'PUT' ? Buffer.from('x') : undefined })
+      if (method === 'GET') expect(await read(answer.body)).toBe('some')
+      else await answer.discard()
+    }
+    expect(ports.length).toBe(5)
+    expect(new Set(ports).size).toBe(1)
+  })
+
+  it('reads an answer no faster than its reader', async () => {
+    const piece = Buffer.alloc(1024 * 1024)
+    const count = 100
+    let given = 0
+    let taken = 0
+    let most = 0
+    await using server = await start(async (_, response) => {
+      for (let at = 0; at < count; at += 1) {
+        await new Promise(resolve => response.write(piece, resolve))
+        given += piece.length
+        most = Math.max(most, given - taken)
+      }
+      response.end()
+    })
+    for await (const each of (await server.ask()).body) {
+      for (let turns = 0; turns < 10; turns += 1) await new Promise(setImmediate)
+      taken += each.length
+    }
+    expect(taken).toBe(count * piece.length)
+    // What the memory of two sockets may hold.
+    expect(most).toBeLessThan(24 * piece.length)
+  })
+
+  it('gives up an answer that is too long to be read for nothing', async () => {
+    let closed: Promise<unknown> | undefined
+    await using server = await start((_, response) => {
+      closed = once(response, 'close')
+      response.write(Buffer.alloc(1024 * 1024))
+    })
+    await (await server.ask()).discard()
+    await closed
+  })
+
   it('uses a connection again after a body that was given up', async () => {
     const ports = new Set<number | undefined>()
     await using server = await start((message, response) => {

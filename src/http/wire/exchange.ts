@@ -1,6 +1,7 @@
 import { type Flow, flow, pour, type Take } from '../../flow.ts'
-import { type HttpResponse, isStreamBody, type StreamBody } from '../message.ts'
+import { type HttpResponse, isStreamBody, maxDiscardBytes, type StreamBody } from '../message.ts'
 import { aborted, networkError } from '../network-error.ts'
+import { settleable } from '../settleable.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
 import { Deadline } from './deadline.ts'
 import { Deframer } from './deframer.ts'
@@ -18,9 +19,6 @@ export interface ExchangeOptions {
   /** The exchange is over; the connection is as good as before, or gone. */
   readonly onEnd: (connection: Connection | undefined) => void
 }
-
-/** An answer nobody wants is read to its end up to here, since that is cheaper than a new connection. */
-const maxDiscardBytes = 64 * 1024
 
 /** More is written in parts: each may take its time, and an answer may make the rest superfluous. */
 const maxWriteBytes = 1024 * 1024
@@ -258,15 +256,3 @@ export class Exchange implements ConnectionUser {
 
 /** Ends the sending or reading of what is of no use any more. */
 class Superfluous extends Error {}
-
-function settleable<Value>() {
-  let resolve: (value: Value) => void = () => undefined
-  let reject: (error: unknown) => void = () => undefined
-  const promise = new Promise<Value>((keep, refuse) => {
-    resolve = keep
-    reject = refuse
-  })
-  // Whoever waits for it hears of it; perhaps nobody does.
-  promise.catch(() => undefined)
-  return { promise, resolve, reject }
-}

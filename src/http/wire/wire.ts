@@ -98,7 +98,10 @@ class IdleConnections {
   take(origin: string): Connection | undefined {
     for (;;) {
       const kept = this.#idle.get(origin)?.pop()
-      if (kept === undefined) return undefined
+      if (kept === undefined) {
+        this.#idle.delete(origin)
+        return undefined
+      }
       clearTimeout(kept.timer)
       if (kept.connection.isUsable) return kept.connection
       kept.connection.destroy()
@@ -127,7 +130,8 @@ class IdleConnections {
 
   #drop(origin: string, connection: Connection): void {
     const rest = (this.#idle.get(origin) ?? []).filter(kept => kept.connection !== connection)
-    this.#idle.set(origin, rest)
+    if (rest.length === 0) this.#idle.delete(origin)
+    else this.#idle.set(origin, rest)
     connection.destroy()
   }
 }
