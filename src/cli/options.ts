@@ -112,7 +112,8 @@ export function addEndOptions(command: Command): Command {
 
 /** Where somebody waits for the answer, it is given up sooner. */
 const upstreamTexts: Readonly<Partial<Record<keyof EndFlags, string>>> = {
-  retries: 'try again so often after a passing fault (2)',
+  timeout: 'bound each wait: connecting, an answer, a stalled body (15s)',
+  retries: 'try again so often after a passing fault (1)',
   maxRetryAfter: 'the longest Retry-After to wait for (5s)',
 }
 

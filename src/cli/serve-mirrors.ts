@@ -68,7 +68,7 @@ export interface OpenMirrors extends AsyncDisposable {
 }
 
 /** A client that waits has more of a quick answer, even if that is no. */
-const haste: EndFlags = { retries: 2, maxRetryAfter: 5000 }
+const haste: EndFlags = { timeout: 15_000, retries: 1, maxRetryAfter: 5000 }
 
 /** Opens mirrored registries with the logins and settings that every verb uses; each repository when it is asked for. */
 export function openMirrors(settings: readonly MirrorSettings[], options: OpenMirrorsOptions): OpenMirrors {

@@ -109,7 +109,14 @@ function gcOf(interval: ServeFlags['gc'], config: ServeConfig['gc']): ServerOpti
 }
 
 /** A mirror of the command line takes the place of one of the same name. */
-function mirrorsOf({ mirror = [], mirrorFresh }: ServeFlags, config: ServeConfig['mirrors'] = []) {
+function mirrorsOf(flags: ServeFlags, config: ServeConfig['mirrors'] = []) {
+  const { mirror = [], mirrorFresh } = flags
+  const idle = (['mirrorFresh', 'mirrorMaxSize', 'mirrorMaxAge'] as const).some(
+    flag => flags[flag] !== undefined,
+  )
+  if (idle && mirror.length + config.length === 0) {
+    throw new DrayError('USAGE', '--mirror-fresh, --mirror-max-size and --mirror-max-age need --mirror')
+  }
   const named = new Set(mirror.map(({ name }) => name))
   const others = config.filter(({ name }) => !named.has(name))
   return [

@@ -28,12 +28,17 @@ export function parseDuration(text: string): number {
 }
 
 /**
- * Reads an age: `30d`, or what `parseDuration` takes. Returns milliseconds.
+ * Reads an age: `30d`, `12h`, or `0`. Where days are usual a bare number may be meant to be days, so there is none.
+ * Returns milliseconds.
  * @throws DrayError `USAGE`
  */
 export function parseAge(text: string): number {
   const days = /^(\d{1,5})d$/.exec(text)?.[1]
-  return days === undefined ? parseDuration(text) : Number(days) * 86_400_000
+  if (days !== undefined) return Number(days) * 86_400_000
+  if (text === '0' || /[a-z]$/.test(text)) return parseDuration(text)
+  throw new DrayError('USAGE', `invalid age ${quote(text)}: it needs a unit`, {
+    hint: 'for example 30d or 12h',
+  })
 }
 
 /**

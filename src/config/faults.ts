@@ -11,7 +11,8 @@ export interface Fault {
 
 /** The first thing that a schema finds wrong, in words that quote names and never values, which may be secret. */
 export function firstFault({ issues }: { readonly issues: readonly Issue[] }): Fault {
-  const [issue] = issues
+  // A key that is misspelt is missing too, and only its name tells why.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]
   return issue === undefined ? { path: [], what: 'it is malformed' } : faultOf(issue)
 }
 

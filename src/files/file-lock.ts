@@ -1,11 +1,12 @@
-import { open, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DrayError } from '../errors.ts'
 import { ifThere, ioError, onDisk, systemCode } from './io-error.ts'
 import { isGone, thisHolder } from './lock-holder.ts'
-import { makeFolder } from './make-folder.ts'
+import { inFolder } from './make-folder.ts'
 import { readBounded } from './read-bounded.ts'
+import { removeFile } from './remove-file.ts'
 
 export interface FileLockOptions {
   /** After how long a lock that does not change counts as left behind, in milliseconds; 10 s when absent. */
@@ -25,27 +26,62 @@ export async function withFileLock<T>(
   work: () => Promise<T>,
   options: FileLockOptions = {},
 ): Promise<T> {
-  const lock = `${path}.lock`
-  await makeFolder(dirname(path), 0o700)
-  await acquire(lock, options)
-  try {
-    return await work()
-  } finally {
-    await remove(lock)
-  }
+  await using _held = await acquire(`${path}.lock`, options)
+  return await work()
 }
 
 const pollMs = 10
 const maxHolderBytes = 1000
 
-async function acquire(path: string, { staleMs = 10_000, waitMs = 30_000 }: FileLockOptions): Promise<void> {
+async function acquire(
+  path: string,
+  { staleMs = 10_000, waitMs = 30_000 }: FileLockOptions,
+): Promise<HeldLock> {
   const start = performance.now()
   const lock = new SeenLock(path, staleMs)
   const breaker = new SeenLock(`${path}.break`, staleMs)
-  while (!(await create(path))) {
+  for (;;) {
+    const held = await HeldLock.take(path)
+    if (held !== undefined) return held
     if (performance.now() - start > waitMs) throw lockFault(path)
     if (await lock.isLeftBehind()) await breakLock(lock, breaker)
     await delay(pollMs * (1 + Math.random()))
+  }
+}
+
+/** A lock that is ours. */
+class HeldLock implements AsyncDisposable {
+  readonly #path: string
+  readonly #named: Promise<void>
+
+  /** Undefined where another has it. */
+  static async take(path: string): Promise<HeldLock | undefined> {
+    try {
+      return new HeldLock(path, await inFolder(dirname(path), () => open(path, 'wx', 0o600), 0o700))
+    } catch (error) {
+      if (systemCode(error) === 'EEXIST') return undefined
+      throw ioError(path, error, 'IO')
+    }
+  }
+
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path
+    this.#named = writeHolder(file)
+    // A lock without its holder's name is one too, of which only is not seen at once that it was left behind.
+    this.#named.catch(() => {})
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([this.#named])
+    await removeFile(this.#path)
+  }
+}
+
+async function writeHolder(file: FileHandle): Promise<void> {
+  try {
+    await file.writeFile(thisHolder())
+  } finally {
+    await file.close()
   }
 }
 
@@ -69,7 +105,7 @@ class SeenLock {
       this.#since = performance.now()
     }
     if (identity === '') return false
-    return performance.now() - this.#since > this.#staleMs || (await isGone(await holderOf(this.path)))
+    return performance.now() - this.#since > this.#staleMs || isGone(await holderOf(this.path))
   }
 
   /** False when it was given back, or another has it. */
@@ -80,47 +116,17 @@ class SeenLock {
 
 /** Under a lock of its own, so that of several that wait none removes the new lock of another. */
 async function breakLock(lock: SeenLock, breaker: SeenLock): Promise<void> {
-  if (!(await create(breaker.path))) {
+  await using held = await HeldLock.take(breaker.path)
+  if (held !== undefined) {
+    if (await lock.isStillThere()) await removeFile(lock.path)
+  } else if (await breaker.isLeftBehind()) {
     // Who was to break the lock was killed as well.
-    if (await breaker.isLeftBehind()) await remove(breaker.path)
-    return
-  }
-  try {
-    if (await lock.isStillThere()) await remove(lock.path)
-  } finally {
-    await remove(breaker.path)
-  }
-}
-
-/** The file says who holds the lock. */
-async function create(path: string): Promise<boolean> {
-  const holder = await thisHolder()
-  try {
-    await using file = await open(path, 'wx', 0o600)
-    await named(path, file.writeFile(holder))
-    return true
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST') return false
-    throw ioError(path, error, 'IO')
-  }
-}
-
-/** A lock that could not be given its holder's name is none. */
-async function named(path: string, writing: Promise<void>): Promise<void> {
-  try {
-    await writing
-  } catch (error) {
-    await remove(path)
-    throw error
+    await removeFile(breaker.path)
   }
 }
 
 async function holderOf(path: string): Promise<string> {
   return String((await ifThere(readBounded(path, maxHolderBytes))) ?? '')
-}
-
-async function remove(path: string): Promise<void> {
-  await onDisk(path, rm(path, { force: true }), 'IO')
 }
 
 async function identityOf(path: string): Promise<string | undefined> {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { link, rename, rm } from 'node:fs/promises'
+import { link, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ioError, systemCode } from './io-error.ts'
+import { inFolder } from './make-folder.ts'
+import { removeFile } from './remove-file.ts'
 
 /** Where a file system has no hard links or none to that file, where it is another one or full, or the file has too many. */
 const cannotLink: readonly (string | undefined)[] = [
@@ -18,13 +20,14 @@ const cannotLink: readonly (string | undefined)[] = [
 ]
 
 /**
- * Gives a file another name, in the place of what has that name, without a moment in which nothing has it.
+ * Gives a file another name, in the place of what has that name, without a moment in which nothing has it; makes the
+ * folder of that name where it is missing.
  * @returns false where that cannot be, or there is no such file
  * @throws DrayError `IO`
  */
 export async function linkFile(file: string, path: string): Promise<boolean> {
   try {
-    await linkOver(file, path)
+    await inFolder(dirname(path), () => linkOver(file, path))
     return true
   } catch (error) {
     if (cannotLink.includes(systemCode(error))) return false
@@ -44,6 +47,6 @@ async function linkOver(file: string, path: string): Promise<void> {
     await rename(temporary, path)
   } finally {
     // Where both are names of one file already, rename leaves them both.
-    await rm(temporary, { force: true })
+    await removeFile(temporary)
   }
 }

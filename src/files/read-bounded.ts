@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { DrayError, type ErrorCode } from '../errors.ts'
 import { onDisk } from './io-error.ts'
 
@@ -9,6 +9,11 @@ import { onDisk } from './io-error.ts'
  */
 export async function readBounded(path: string, limit: number, absence?: ErrorCode): Promise<Buffer> {
   const bytes = await onDisk(path, readStart(path, limit + 1), absence)
+  return checkBounded(bytes, path, limit)
+}
+
+/** @throws DrayError `INTEGRITY` for more bytes than the limit */
+export function checkBounded(bytes: Buffer, path: string, limit: number): Buffer {
   if (bytes.length <= limit) return bytes
   throw new DrayError('INTEGRITY', `${path}: more than ${limit} bytes, which is the limit`)
 }
@@ -16,9 +21,16 @@ export async function readBounded(path: string, limit: number, absence?: ErrorCo
 const firstPieceBytes = 64 * 1024
 const largestPieceBytes = 1024 * 1024
 
-/** Not by the size that stat tells, which is 0 for a pipe; and without a stream, which takes longer to load than to read. */
 async function readStart(path: string, length: number): Promise<Buffer> {
   await using file = await open(path, 'r')
+  return await readOn(file, length)
+}
+
+/**
+ * Reads on to the end of an open file or pipe, or `length` bytes. Not by the size that stat tells, which is 0 for a pipe;
+ * and without a stream, which takes longer to load than to read.
+ */
+export async function readOn(file: FileHandle, length: number): Promise<Buffer> {
   const pieces: Buffer[] = []
   for (let left = length, pieceBytes = firstPieceBytes; left > 0; ) {
     const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, pieceBytes)))

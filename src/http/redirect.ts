@@ -21,7 +21,9 @@ export function redirect(): Middleware {
       await response.discard()
       current = redirected(current, target)
     }
-    throw new DrayError('NETWORK', `${request.url.host} redirects more than ${maxRedirects} times`)
+    throw new DrayError('NETWORK', `${request.url.host} redirects more than ${maxRedirects} times`, {
+      status: 302,
+    })
   }
 }
 
@@ -33,7 +35,9 @@ function redirectTarget(response: HttpResponse, request: HttpRequest): URL | und
     return undefined
   }
   if (!URL.canParse(location, request.url.href)) {
-    throw new DrayError('NETWORK', `${request.url.host} redirects to something that is not a URL`)
+    throw new DrayError('NETWORK', `${request.url.host} redirects to something that is not a URL`, {
+      status: response.status,
+    })
   }
   const target = new URL(location, request.url)
   target.username = ''
@@ -43,6 +47,7 @@ function redirectTarget(response: HttpResponse, request: HttpRequest): URL | und
       'NETWORK',
       `${request.url.host} redirects from ${schemeOf(request.url)} to ${schemeOf(target)}${target.host && ` (${target.host})`}`,
       {
+        status: response.status,
         hint:
           target.protocol === 'http:'
             ? 'that would show the content to the network; the registry or its proxy must be mended'

@@ -1,12 +1,13 @@
 import { constants } from 'node:fs'
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DrayError } from '../errors.ts'
 import { ifThere, onDisk } from '../files/io-error.ts'
 import { linkFile } from '../files/link-file.ts'
-import { makeFolder } from '../files/make-folder.ts'
+import { inFolder, makeFolder } from '../files/make-folder.ts'
 import { pourFile } from '../files/pour-file.ts'
-import { replaceFile } from '../files/replace-file.ts'
+import { removeFile } from '../files/remove-file.ts'
+import { StagedFile } from '../files/staged-file.ts'
 import { type Chunks, flow } from '../flow.ts'
 import type { OpenContent } from '../image-store.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, hexOf, isDigest } from '../oci/digest.ts'
@@ -30,7 +31,7 @@ export type { BlobStatus } from './blob-file.ts'
 const resumableBytes = 1024 * 1024
 
 /** A mark is good for so long, so that a blob which everybody asks for is not marked for each of them. */
-const markedMs = 60_000
+export const markedMs = 60_000
 
 const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 
@@ -100,20 +101,29 @@ export class BlobStore implements BlobFiles {
    */
   async write(expected: ExpectedBlob, open: OpenContent): Promise<void> {
     const { digest, size } = expected
-    const path = this.#path(digest)
-    const name = `${this.#name}: blob ${digest}`
-    await makeFolder(dirname(path))
     const folder = this.#partials
     if (folder !== undefined && size !== undefined && size >= resumableBytes) {
+      const path = this.#path(digest)
+      const name = this.#nameOf(digest)
       const isThere = async () => (await this.size(digest)) === size
+      await makeFolder(dirname(path))
       await writeResumably({ ...expected, size, name, folder, path, isThere }, open)
       return
     }
-    await replaceFile(path, async file => {
-      const writer = new BlobWriter({ path, file }, expected, name)
+    await using staged = this.stage(expected, open)
+    await staged.putInPlace()
+  }
+
+  /** Writes content as `write` does, of which nothing is kept when it fails, but for the name: nobody finds it before. */
+  stage(expected: ExpectedBlob, open: OpenContent): StagedFile {
+    const { digest } = expected
+    const path = this.#path(digest)
+    const content = async (file: FileHandle) => {
+      const writer = new BlobWriter({ path, file }, expected, this.#nameOf(digest))
       await writer.append(await open(0))
       writer.check()
-    })
+    }
+    return new StagedFile(path, content, { makeFolder: true })
   }
 
   /**
@@ -122,16 +132,18 @@ export class BlobStore implements BlobFiles {
    */
   async adopt(file: string, digest: Digest): Promise<void> {
     const path = this.#path(digest)
-    await makeFolder(dirname(path))
     const handle = await onDisk(file, open(file, 'r+'))
     try {
+      const now = new Date()
       // Its last byte may have come long ago.
-      await onDisk(file, handle.utimes(new Date(), new Date()))
-      await onDisk(file, handle.sync())
+      await onDisk(file, Promise.all([handle.utimes(now, now), handle.sync()]))
     } finally {
       await handle.close()
     }
-    await onDisk(path, rename(file, path))
+    await onDisk(
+      path,
+      inFolder(dirname(path), () => rename(file, path)),
+    )
   }
 
   /**
@@ -154,9 +166,7 @@ export class BlobStore implements BlobFiles {
    * @throws DrayError `IO`
    */
   async share(from: BlobStore, digest: Digest): Promise<boolean> {
-    const path = this.#path(digest)
-    await makeFolder(dirname(path))
-    return linkFile(from.#path(digest), path)
+    return linkFile(from.#path(digest), this.#path(digest))
   }
 
   /** Turns large blobs into parts, with which a later write goes on. @throws DrayError `IO` */
@@ -169,8 +179,7 @@ export class BlobStore implements BlobFiles {
 
   /** Removes a blob; one that is not there is no error. */
   async delete(digest: Digest): Promise<void> {
-    const path = this.#path(digest)
-    await onDisk(path, rm(path, { force: true }))
+    await removeFile(this.#path(digest))
   }
 
   /**
@@ -200,6 +209,10 @@ export class BlobStore implements BlobFiles {
       return names.map(name => [algorithm, name] as const)
     })
     return (await Promise.all(lists)).flat()
+  }
+
+  #nameOf(digest: Digest): string {
+    return `${this.#name}: blob ${digest}`
   }
 
   #path(digest: Digest): string {

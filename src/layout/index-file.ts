@@ -28,17 +28,19 @@ export class IndexFile {
 
   /**
    * Reads, changes and replaces the file, one change at a time: changes by several processes that use this too happen
-   * one after the other, so none is lost. What is done `afterwards` happens before the next change, too.
+   * one after the other, so none is lost. Those of this process that wait share one reading and one writing, in their
+   * order; one that fails is left out.
+   * @param prepare is done before the change, when nobody else can change the file, beside what others prepare
    * @throws DrayError `INTEGRITY`, `IO`, `UNSUPPORTED` for too large a file, or `TIMEOUT` when another process keeps
-   * the file's lock
+   * the file's lock; what `change` and `prepare` throw
    */
-  async update(
-    change: (entries: readonly IndexEntry[]) => IndexEntry[] | Promise<IndexEntry[]>,
-    afterwards?: () => Promise<void>,
-  ): Promise<void> {
-    await this.exclusively(async (entries, replace) => {
-      await replace(await change(entries))
-      await afterwards?.()
+  async update(change: IndexChange, prepare?: () => Promise<void>): Promise<void> {
+    const waiting: WaitingChange = { change, prepare, fault: undefined }
+    const written = this.#locks.together(this.path, waiting, all =>
+      withFileLock(this.path, () => this.#changeAll(all)),
+    )
+    await written.finally(() => {
+      if (waiting.fault !== undefined) throw waiting.fault.error
     })
   }
 
@@ -73,6 +75,24 @@ export class IndexFile {
     return this.#locks.run(this.path, () => withFileLock(this.path, work))
   }
 
+  async #changeAll(all: readonly WaitingChange[]): Promise<void> {
+    const preparations = all.map(keepFault(async ({ prepare }) => prepare?.()))
+    // Whatever happens, nothing goes on when the lock is given back.
+    const [reading] = await Promise.allSettled([this.read(), ...preparations])
+    if (reading.status === 'rejected') throw reading.reason
+    const document = reading.value
+    let manifests = document.manifests ?? []
+    let isChanged = false
+    const apply = keepFault(async ({ change }) => {
+      manifests = await change(manifests)
+      isChanged = true
+    })
+    for (const waiting of all) {
+      if (waiting.fault === undefined) await apply(waiting)
+    }
+    if (isChanged) await this.#write({ ...document, manifests })
+  }
+
   async #readAnew(): Promise<IndexDocument> {
     return parseIndex(await this.#readBytes(), this.path)
   }
@@ -87,6 +107,26 @@ export class IndexFile {
     if (bytes.length > maxIndexBytes) throw indexTooLarge(this.path)
     await replaceFile(this.path, async file => onDisk(this.path, file.writeFile(bytes)))
     this.#cache?.wroteIndex(this.path, bytes, document)
+  }
+}
+
+type IndexChange = (entries: readonly IndexEntry[]) => IndexEntry[] | Promise<IndexEntry[]>
+
+interface WaitingChange {
+  readonly change: IndexChange
+  readonly prepare: (() => Promise<void>) | undefined
+  /** What has gone wrong with this one alone. */
+  fault: { readonly error: unknown } | undefined
+}
+
+/** Does work of which the change is told that it failed, and nobody else. */
+function keepFault(work: (waiting: WaitingChange) => Promise<void>) {
+  return async (waiting: WaitingChange): Promise<void> => {
+    try {
+      await work(waiting)
+    } catch (error) {
+      waiting.fault = { error }
+    }
   }
 }
 

@@ -14,7 +14,8 @@ export class LayoutCache {
       checkLayoutFile(bytes, path)
       return true as const
     }
-    this.#layoutFiles = new ParsedFiles({ limit: maxLayoutFileBytes, parse, clock })
+    // A layout does not change its version twice in a moment.
+    this.#layoutFiles = new ParsedFiles({ limit: maxLayoutFileBytes, parse, clock, settledMs: 0 })
     this.#indexes = new ParsedFiles({ limit: maxIndexBytes, parse: parseIndex, clock })
   }
 

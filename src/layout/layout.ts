@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { DrayError } from '../errors.ts'
 import { ifThere, onDisk } from '../files/io-error.ts'
+import type { StagedFile } from '../files/staged-file.ts'
 import type { Chunks } from '../flow.ts'
 import type {
   ImageDestination,
@@ -126,15 +127,21 @@ export class Layout extends LayoutReader implements ImageDestination {
     if (!this.#folder.isThere) await check?.()
     await this.create()
     const listed = tags ?? (manifest.content.subject === undefined ? undefined : [])
-    if (listed === undefined) return this.#writeManifest(manifest)
-    await this.#folder.indexFile.update(async entries => {
-      await check?.()
-      // Not before the index is ours alone: who deletes the manifest now would take the blob along.
-      await this.#writeManifest(manifest)
-      return listManifest(await this.#withoutChildren(manifest, entries), descriptorOf(manifest), {
+    if (listed === undefined) {
+      await using blob = this.#stageManifest(manifest)
+      return await blob.putInPlace()
+    }
+    const change = async (entries: readonly IndexEntry[]) =>
+      listManifest(await this.#withoutChildren(manifest, entries), descriptorOf(manifest), {
         tags: listed,
         keepUntagged: this.#keepUntagged,
       })
+    // While others have the index, it is written but for its name.
+    await using blob = this.#stageManifest(manifest)
+    await this.#folder.indexFile.update(change, async () => {
+      await check?.()
+      // Not before the index is ours alone: who deletes the manifest now would take the blob along.
+      await blob.putInPlace()
     })
   }
 
@@ -156,14 +163,12 @@ export class Layout extends LayoutReader implements ImageDestination {
    * @throws DrayError `NOT_FOUND`, also when the digest is that of a blob which is no manifest
    */
   async deleteManifest(digest: Digest): Promise<void> {
-    await this.#folder.indexFile.update(
-      async entries => {
-        const rest = entries.filter(entry => entry.digest !== digest)
-        if (rest.length === entries.length) await this.resolve(digest)
-        return rest
-      },
-      () => this.blobs.delete(digest),
-    )
+    await this.#folder.indexFile.exclusively(async (entries, replace) => {
+      const rest = entries.filter(entry => entry.digest !== digest)
+      if (rest.length === entries.length) await this.resolve(digest)
+      await replace(rest)
+      await this.blobs.delete(digest)
+    })
   }
 
   /**
@@ -186,8 +191,8 @@ export class Layout extends LayoutReader implements ImageDestination {
     })
   }
 
-  async #writeManifest({ digest, bytes }: Manifest): Promise<void> {
-    await this.blobs.write({ digest, size: bytes.length }, async start => only(bytes.subarray(start)))
+  #stageManifest({ digest, bytes }: Manifest): StagedFile {
+    return this.blobs.stage({ digest, size: bytes.length }, async start => only(bytes.subarray(start)))
   }
 
   /** Leaves out entries without a tag that the index now leads to and that say nothing which would be lost. */

@@ -28,7 +28,8 @@ export class Exchange {
   #sent = 0
 
   constructor(request: IncomingMessage, response: ServerResponse, client: Client) {
-    const url = request.url ?? '/'
+    // A client may send the whole URL, as to a proxy (RFC 9112, 3.2.2).
+    const url = (request.url ?? '/').replace(/^https?:\/\/[^/?]*\/?/i, '/')
     const mark = url.indexOf('?')
     this.request = request
     this.client = client

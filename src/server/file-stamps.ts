@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { isDrayError } from '../errors.ts'
 import { ifThere, onDisk } from '../files/io-error.ts'
 
 /** Tells whether files have changed, by what `stat` says of them: links of links that are swapped are seen too. */
@@ -16,12 +17,21 @@ export class FileStamps {
     return new FileStamps(files, await stampOf(files))
   }
 
-  /** True once for each change since the last time. */
-  async haveChanged(): Promise<boolean> {
+  /**
+   * Reads the files where they have changed since they were read last. Where the disk failed, they are read again the next
+   * time; where what they hold is wrong, when they change again.
+   */
+  async readIfChanged<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
     const now = await stampOf(this.#files)
-    const isOther = now !== this.#seen
-    this.#seen = now
-    return isOther
+    if (now === this.#seen) return undefined
+    try {
+      const value = await read()
+      this.#seen = now
+      return value
+    } catch (error) {
+      if (!isDrayError(error, 'IO')) this.#seen = now
+      throw error
+    }
   }
 }
 

@@ -106,10 +106,9 @@ export async function findRoute(exchange: Exchange, mirrors?: Mirrors): Promise<
   }
 }
 
-/** Who asks for a blob by HEAD is about to push it: that it is elsewhere does not help. */
-function askedName({ method, path, query }: Exchange, name: string, action: Action): AskedName {
-  const isBeforePush = method === 'HEAD' && path.startsWith(`/v2/${name}/blobs/`)
-  return { name, namespace: query.get('ns'), mayGuess: !writes(action) && !isBeforePush }
+/** Who asks by HEAD may be about to push: that it is elsewhere does not help. Docker asks by GET where a HEAD fails. */
+function askedName({ method, query }: Exchange, name: string, action: Action): AskedName {
+  return { name, namespace: query.get('ns'), mayGuess: !writes(action) && method === 'GET' }
 }
 
 function findEndpoint(path: string): { endpoint: Endpoint; groups: Record<string, string | undefined> } {

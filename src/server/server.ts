@@ -1,6 +1,9 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { DrayError } from '../errors.ts'
+import { systemCode } from '../files/io-error.ts'
 import { makeFolder } from '../files/make-folder.ts'
 import { isLayout } from '../layout/layout-file.ts'
 import type { Address } from './address.ts'
@@ -92,10 +95,12 @@ export async function startServer(options: ServerOptions): Promise<RegistryServe
   const authorizer = await openAuthorizer(options, clock)
   const proxies = new TrustedProxies(options.trustedProxies ?? [], options.onWarning)
   const isBundle = await isLayout(dir)
-  const readOnly = isBundle || (options.readOnly ?? false)
+  const mayWrite = isBundle || options.readOnly || (await isWritable(dir))
+  const readOnly = isBundle || options.readOnly === true || !mayWrite
   if (isBundle) {
     options.onWarning?.(`${dir} is one layout with images of many repositories; it is served to be read only`)
   }
+  if (!mayWrite) options.onWarning?.(`${dir} cannot be written to; it is served to be read only`)
   const storage = new Storage(dir, { ...options, isBundle, readOnly })
   if (!readOnly) await makeFolder(dir)
   let metrics: Metrics | undefined
@@ -132,6 +137,16 @@ export async function startServer(options: ServerOptions): Promise<RegistryServe
       // To the last, so that it can be seen how requests end.
       await metered?.listener.close()
     },
+  }
+}
+
+/** False for a folder that is there and in which nothing can be made; one that is missing is made, or says why not. */
+async function isWritable(dir: string): Promise<boolean> {
+  try {
+    await access(dir, constants.W_OK)
+    return true
+  } catch (error) {
+    return !['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')
   }
 }
 

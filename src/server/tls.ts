@@ -51,7 +51,7 @@ export class TlsFiles {
 
   /** What a new connection is to be met with from now on, undefined where nothing has changed. @throws like `read` */
   async readIfChanged(): Promise<SecureContextOptions | undefined> {
-    return (await this.#stamps.haveChanged()) ? this.read() : undefined
+    return this.#stamps.readIfChanged(() => this.read())
   }
 }
 

@@ -12,7 +12,7 @@ describe('ages', () => {
     expect(parseAge(text)).toBe(ms)
   })
 
-  it.each(['d', '-1d', '1.5d', '1d12h', '100000d'])('%j is none', text => {
+  it.each(['d', '-1d', '1.5d', '1d12h', '100000d', '30', '0.5'])('%j is none', text => {
     expect(() => parseAge(text)).toThrow(expect.objectContaining({ code: 'USAGE' }))
   })
 })

@@ -96,6 +96,13 @@ describe('dray serve does not start', patience, () => {
 })
 
 describe('dray serve', patience, () => {
+  it('prints an example of its configuration, with which it can be served', async () => {
+    const { stdout } = await dray(['serve', '--print-config-example'])
+    expect(stdout).toMatch(/^# yaml-language-server: /)
+    expect(stdout).toContain('\nmirrors:\n')
+    expect(stdout.endsWith('\n')).toBe(true)
+  })
+
   it('prints the JSON Schema of its configuration', async () => {
     const { stdout } = await dray(['serve', '--print-config-schema'])
     expect(JSON.parse(stdout)).toMatchObject({

@@ -1,7 +1,7 @@
-import { chmod, stat, writeFile } from 'node:fs/promises'
+import { chmod, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { makeFolder } from '../../src/files/make-folder.ts'
+import { inFolder, makeFolder } from '../../src/files/make-folder.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 
 async function mode(path: string): Promise<number> {
@@ -32,6 +32,30 @@ it.each([['file'], ['file', 'below']])('a file in the way of %s/%s is an IO erro
     code: 'IO',
     message: expect.stringContaining(`${path}: `),
   })
+})
+
+it('what needs a folder is done once more when that was made, and only when it was missing', async () => {
+  await using folder = await makeTempDir()
+  const path = join(folder.path, 'a', 'b')
+  let times = 0
+  const write = () => {
+    times += 1
+    return writeFile(join(path, 'file'), '', { flag: 'wx' })
+  }
+  await inFolder(path, write, 0o700)
+  expect(times).toBe(2)
+  expect(await mode(path)).toBe(0o700)
+  await expect(inFolder(path, write)).rejects.toMatchObject({ code: 'EEXIST' })
+  expect(times).toBe(3)
+  await rm(join(path, 'file'))
+  await inFolder(path, write)
+  expect([times, await readdir(path)]).toEqual([4, ['file']])
+})
+
+it('what fails for another reason in a folder that is there fails with it', async () => {
+  await using folder = await makeTempDir()
+  const read = () => stat(join(folder.path, 'none'))
+  await expect(inFolder(folder.path, read)).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 it.runIf(process.platform === 'linux')(

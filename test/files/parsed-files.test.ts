@@ -2,6 +2,7 @@ import { rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ParsedFiles } from '../../src/files/parsed-files.ts'
+import { countFileReads } from '../layout/file-reads.ts'
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts'
 
 let folder: TempDir
@@ -13,12 +14,13 @@ beforeEach(async () => {
 afterEach(() => folder.remove())
 
 /** Reads numbers, and counts how often it does. */
-function numbers(clock = later, limit = 100) {
+function numbers(clock = later, limit = 100, settledMs?: number) {
   const files = {
     count: 0,
     parsed: new ParsedFiles({
       limit,
       clock,
+      settledMs,
       parse: bytes => {
         files.count++
         return { number: Number(bytes.toString()) }
@@ -87,6 +89,27 @@ describe('a file that is read again and again', () => {
     files.parsed.written(path, Buffer.from('3'), { number: 3 })
     expect(await files.parsed.read(path)).toEqual({ number: 1 })
     expect(files.count).toBe(1)
+  })
+
+  it('is not read while it is young either, where that is young enough', async () => {
+    const { parsed } = numbers(() => Date.now() + 100, 100, 99)
+    await writeFile(path, '1')
+    const first = await parsed.read(path)
+    using reads = await countFileReads()
+    expect(await parsed.read(path)).toBe(first)
+    expect(reads.count).toBe(0)
+  })
+
+  it('is read in one piece where it is as long as it was, and to its end where it is longer', async () => {
+    const { parsed } = numbers(Date.now)
+    await writeFile(path, '1')
+    await parsed.read(path)
+    using reads = await countFileReads()
+    await writeFile(path, '2')
+    expect(await parsed.read(path)).toEqual({ number: 2 })
+    expect(reads).toMatchObject({ count: 1, bytes: 1 })
+    await writeFile(path, '12345')
+    expect(await parsed.read(path)).toEqual({ number: 12345 })
   })
 
   it('is undefined when it is not there, before and after', async () => {

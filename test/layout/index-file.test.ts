@@ -1,4 +1,5 @@
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { emptyIndex, formatIndex, maxIndexBytes } from '../../src/layout/index-document.ts'
@@ -56,6 +57,154 @@ describe('index.json that is opened with a cache', () => {
         Array.from({ length: 20 }, (_, at) => digestOfNumber(at)),
       )
     }
+  })
+})
+
+describe('changes of index.json that are made at the same time', () => {
+  const add = (number: number) => (entries: readonly IndexEntry[]) => [...entries, entry(number)]
+  const upTo = (count: number) => Array.from({ length: count }, (_, number) => number)
+  const numbersIn = async () => {
+    const { manifests } = await new IndexFile(folder.path, new KeyedLock()).read()
+    return manifests?.map(({ digest }) => Number(digest.slice('sha256:'.length)))
+  }
+  const outcomes = async (changes: readonly Promise<void>[]) =>
+    (await Promise.allSettled(changes)).map(outcome =>
+      outcome.status === 'fulfilled' ? 'done' : outcome.reason,
+    )
+
+  it('share a writing, 64 of them at most, and are made in the order in which they came', async () => {
+    const file = new IndexFile(folder.path, new KeyedLock(), new LayoutCache())
+    const lengths: number[] = []
+    const shared: { file: number; changes: number }[] = []
+    await Promise.all(
+      upTo(150).map(number =>
+        file.update(entries => {
+          lengths.push(entries.length)
+          const { ino } = statSync(path)
+          const last = shared.at(-1)
+          if (last?.file === ino) last.changes += 1
+          else shared.push({ file: ino, changes: 1 })
+          return add(number)(entries)
+        }),
+      ),
+    )
+    expect(lengths).toEqual(upTo(150))
+    expect(shared.map(({ changes }) => changes)).toEqual([64, 64, 22])
+    expect(await numbersIn()).toEqual(upTo(150))
+  })
+
+  it('fail alone, with what they and their preparations throw', async () => {
+    const file = new IndexFile(folder.path, new KeyedLock())
+    const [refused, unprepared] = [new Error('refused'), new Error('unprepared')]
+    const refuse = (error: Error) => () => Promise.reject(error)
+    const changes = [
+      file.update(add(0)),
+      file.update(refuse(refused)),
+      file.update(add(1)),
+      file.update(add(2), refuse(unprepared)),
+      file.update(add(3)),
+    ]
+    expect(await outcomes(changes)).toEqual(['done', refused, 'done', unprepared, 'done'])
+    expect(await numbersIn()).toEqual([0, 1, 3])
+  })
+
+  it('leave the file as it was where all of them fail', async () => {
+    const file = new IndexFile(folder.path, new KeyedLock())
+    const { ino } = await stat(path)
+    const refused = new Error('refused')
+    const refuse = () => Promise.reject(refused)
+    expect(await outcomes([file.update(refuse), file.update(refuse)])).toEqual([refused, refused])
+    expect((await stat(path)).ino).toBe(ino)
+    expect(await readdir(folder.path)).toEqual(['index.json'])
+  })
+
+  it('are prepared while nobody else can change the file, beside one another', async () => {
+    const file = new IndexFile(folder.path, new KeyedLock())
+    let others = 0
+    let release = () => {}
+    const allHere = new Promise<void>(resolve => {
+      release = resolve
+    })
+    const prepare = async () => {
+      expect(await readdir(folder.path)).toContain('index.json.lock')
+      others += 1
+      if (others === 3) release()
+      await allHere
+    }
+    await Promise.all(upTo(3).map(number => file.update(add(number), prepare)))
+    expect(await numbersIn()).toEqual([0, 1, 2])
+  })
+
+  it('all fail when the file cannot be written, and the next one does not', async () => {
+    const file = new IndexFile(folder.path, new KeyedLock())
+    const refused = new Error('refused')
+    const tooMuch = entry(0)
+    Object.assign(tooMuch, { x: 'x'.repeat(maxIndexBytes) })
+    const changes = [
+      file.update(add(1)),
+      file.update(() => Promise.reject(refused)),
+      file.update(entries => [...entries, tooMuch]),
+      file.update(add(2)),
+    ]
+    const tooLarge = expect.objectContaining({ code: 'UNSUPPORTED' })
+    expect(await outcomes(changes)).toEqual([tooLarge, refused, tooLarge, tooLarge])
+    expect(await numbersIn()).toEqual([])
+    await file.update(add(3))
+    expect(await numbersIn()).toEqual([3])
+  })
+
+  it('all fail when the file cannot be read, after what they prepared has ended', async () => {
+    await writeFile(path, 'no index')
+    const file = new IndexFile(folder.path, new KeyedLock())
+    const seen: string[][] = []
+    const prepare = async () => {
+      await readFile(path)
+      await readFile(path)
+      seen.push(await readdir(folder.path))
+    }
+    const malformed = expect.objectContaining({ code: 'INTEGRITY' })
+    expect(await outcomes([file.update(add(1), prepare), file.update(add(2), prepare)])).toEqual([
+      malformed,
+      malformed,
+    ])
+    expect(seen).toHaveLength(2)
+    for (const names of seen) expect(names).toContain('index.json.lock')
+  })
+
+  it('come before and after the work that has the file for itself, as they were asked for', async () => {
+    const file = new IndexFile(folder.path, new KeyedLock())
+    const seen: number[] = []
+    const alone = file.exclusively(async (entries, replace) => {
+      seen.push(entries.length)
+      await replace([entry(7)])
+    })
+    await Promise.all([alone, file.update(add(8)), file.update(add(9))])
+    expect(seen).toEqual([0])
+    expect(await numbersIn()).toEqual([7, 8, 9])
+    await Promise.all([
+      file.update(add(1)),
+      file.update(add(2)),
+      file.exclusively(async (entries, replace) => {
+        seen.push(entries.length)
+        await replace([])
+      }),
+      file.update(add(3)),
+      file.update(add(4)),
+    ])
+    expect(seen).toEqual([0, 5])
+    expect(await numbersIn()).toEqual([3, 4])
+  })
+
+  it('by two that do not know of one another are all made', async () => {
+    const files = [0, 1].map(() => new IndexFile(folder.path, new KeyedLock(), new LayoutCache()))
+    await Promise.all(
+      upTo(200).map(async number => {
+        // Some wait for others, so that there are groups of many sizes.
+        if (number % 3 === 0) await files[(number + 1) % 2]?.read()
+        await files[number % 2]?.update(add(number))
+      }),
+    )
+    expect((await numbersIn())?.sort((a, b) => a - b)).toEqual(upTo(200))
   })
 })
 

@@ -33,13 +33,36 @@ describe('the registry', () => {
     expect((await registry.ask('POST', '/healthz')).status).toBe(405)
   })
 
-  it.each(['/', '/v1/', '/v2/a', '/v2/a/manifests/', '/v2/a/tags', '/token', '//v2/', 'http://x/v2/'])(
-    'knows no endpoint %s',
-    async path => {
+  it.each([
+    '/',
+    '/v1/',
+    '/v2/a',
+    '/v2/a/manifests/',
+    '/v2/a/tags',
+    '/token',
+    '//v2/',
+    'http://x',
+    'http://x//v2/',
+    'ftp://x/v2/',
+  ])('knows no endpoint %s', async path => {
+    await using registry = await startEmbeddedRegistry()
+    expect(await registry.ask('GET', path)).toMatchObject({ status: 404, codes: ['UNSUPPORTED'] })
+  })
+
+  it.each(['http://x/v2/', 'HTTPS://x:5000/v2/', 'http://u@[::1]:5000/v2/?a=/b'])(
+    'answers a client that sends the whole URL %s as it would a proxy',
+    async url => {
       await using registry = await startEmbeddedRegistry()
-      expect(await registry.ask('GET', path)).toMatchObject({ status: 404, codes: ['UNSUPPORTED'] })
+      expect((await registry.ask('GET', url)).status).toBe(200)
     },
   )
+
+  it('finds path and query in a whole URL', async () => {
+    await using registry = await startEmbeddedRegistry()
+    for (const tag of ['a', 'b']) await registry.putImage('whole', sampleImage(tag), tag)
+    const answer = await registry.ask('GET', `http://${registry.host}/v2/whole/tags/list?n=1`)
+    expect(answer.json()).toEqual({ name: 'whole', tags: ['a'] })
+  })
 
   it.each([
     ['POST', '/v2/', 'GET, HEAD'],

@@ -15,6 +15,7 @@ import { type CommonFlags, Session } from '../session.ts'
 import { parseAge, parseDuration } from '../units.ts'
 
 interface ServeVerbFlags extends ServeFlags, CommonFlags {
+  readonly printConfigExample?: boolean
   readonly printConfigSchema?: boolean
 }
 
@@ -24,16 +25,35 @@ const sayWaitingMs = 500
 const helpHint = 'dray serve --help shows what it takes'
 
 export function define(command: Command, context: CliContext): void {
+  command.argument('[dir]', 'the folder; each repository is an OCI layout in it')
+  defineServing(command)
+  defineAccess(command)
+  defineMirrors(command)
+  options.addUpstreamOptions(command)
+  options.addFormatOption(command, '{{.Url}}')
+  options.addCommonOptions(command)
+  options.addExamples(command, [
+    ['dray serve ./registry', 'a registry at 127.0.0.1:5000, for this machine'],
+    ['dray serve ./registry --address 0.0.0.0:5000 --htpasswd users --auth token', 'with logins, for others'],
+    ['dray serve --print-config-example >serve.yaml', 'a file with all settings: rules, TLS, mirrors'],
+    ['dray serve ./registry --config serve.yaml', 'with the settings of a file'],
+    ['dray serve ./cache --mirror docker.io=https://registry-1.docker.io', 'a cache in front of Docker Hub'],
+    ['dray copy alpine oci:./registry/alpine:3.20', 'put an image into the folder without the server'],
+  ])
+  command.addHelpText('after', notes)
+  command.action((dir: string | undefined, flags: ServeVerbFlags) => run(dir, flags, context))
+}
+
+function defineServing(command: Command): void {
   command
-    .argument('[dir]', 'the folder; each repository is an OCI layout in it')
     .option(
       '-a, --address <host:port>',
       'where to listen; port 0 takes a free one (127.0.0.1:5000)',
       parseAddress,
     )
-    .option('--config <file>', 'read settings from this YAML file; options are stronger (see below)')
-    .option('--print-config-schema', 'print the JSON Schema of that file, for editors, and do no more')
-    .option('--read-only', 'refuse every push and delete')
+    .option('--config <file>', 'read settings from this YAML file; options are stronger')
+    .option('--print-config-example', 'print such a file with all its keys, and do no more')
+    .option('--print-config-schema', 'print its JSON Schema, for editors, and do no more')
     .option('--require-blobs', 'refuse a manifest whose layers and config are not there (else warn)')
     .option('--gc [interval]', 'remove now and then what no image needs any more (1h)', parseInterval)
     .option('--grace-period <duration>', 'when ended, let running requests go on so long (5s)', parseDuration)
@@ -45,15 +65,37 @@ export function define(command: Command, context: CliContext): void {
       ]),
     )
     .option('--metrics-address <host:port>', 'where Prometheus finds /metrics; /healthz too', parseAddress)
+}
+
+function defineAccess(command: Command): void {
+  command
+    .optionsGroup('Access options:')
+    .option('--read-only', 'refuse every push and delete')
+    .option('--htpasswd <file>', 'let only these users in (bcrypt: htpasswd -B)')
+    .addOption(
+      new Option('--auth <way>', 'how users prove themselves, with --htpasswd (basic)').choices([
+        'basic',
+        'token',
+      ]),
+    )
+    .option('--token-key <file>', 'sign tokens with this key (PEM), made where there is none')
+    .option('--anonymous-pull', 'let everybody pull, with --htpasswd')
+    .option('--tls-cert <file>', 'speak HTTPS with this certificate (PEM), read again when it changes')
+    .option('--tls-key <file>', "the certificate's key (PEM)")
+    .option('--tls-client-ca <file>', 'want client certificates of these CAs (PEM), and take them for logins')
     .option<string[]>(
       '--trusted-proxy <network>',
       "believe this proxy's X-Forwarded-For, -Proto and -Host (10.0.0.0/8); repeatable",
       (text, previous = []) => [...previous, trustedNetwork(text)],
     )
+}
+
+function defineMirrors(command: Command): void {
+  command
     .optionsGroup('Mirror options:')
     .option<MirrorPlace[]>(
       '--mirror <name=url>',
-      'answer for another registry too, and keep what was fetched there; repeatable (see below)',
+      'answer for another registry too, and keep what was fetched there; repeatable',
       (text, previous = []) => [...previous, parseMirror(text)],
     )
     .option('--mirror-fresh <duration>', 'look at a tag there again only after so long (30s)', parseDuration)
@@ -67,99 +109,21 @@ export function define(command: Command, context: CliContext): void {
       'keep what nobody used for so long no longer (30d); 0: keep it',
       parseAge,
     )
-    .optionsGroup('Access options:')
-    .option('--htpasswd <file>', 'let only these users in (bcrypt: htpasswd -B)')
-    .addOption(
-      new Option('--auth <way>', 'how users prove themselves, with --htpasswd (basic)').choices([
-        'basic',
-        'token',
-      ]),
-    )
-    .option('--token-key <file>', 'sign tokens with this key (PEM), made where there is none')
-    .option('--anonymous-pull', 'let everybody pull, with --htpasswd')
-    .option('--tls-cert <file>', 'speak HTTPS with this certificate (PEM), read again when it changes')
-    .option('--tls-key <file>', "the certificate's key (PEM)")
-    .option('--tls-client-ca <file>', 'want client certificates of these CAs (PEM), and take them for logins')
-    .optionsGroup('Options:')
-    .action((dir: string | undefined, flags: ServeVerbFlags) => run(dir, flags, context))
-  options.addUpstreamOptions(command)
-  options.addFormatOption(command, '{{.Url}}')
-  options.addCommonOptions(command)
-  options.addExamples(command, [
-    ['dray serve ./registry', 'a registry at 127.0.0.1:5000, for this machine'],
-    ['dray serve ./registry --address 0.0.0.0:5000 --htpasswd users --auth token', 'with logins, for others'],
-    ['dray serve ./registry --config serve.yaml', 'with rules: who may do what'],
-    ['dray serve ./cache --mirror docker.io=https://registry-1.docker.io', 'a cache in front of Docker Hub'],
-    ['dray copy alpine oci:./registry/alpine:3.20', 'put an image into the folder without the server'],
-  ])
-  command.addHelpText('after', configHelp)
 }
 
-const configHelp = `
+const notes = `
 SIGINT and SIGTERM let running requests end, a second one does not; SIGHUP has files read again that have changed.
 GET /healthz answers 200, without a login.
 
-A mirrored registry NAME is asked at URL, with the logins and settings that other verbs use; the URL may have the path of a
-proxy project. What was fetched is an OCI layout below DIR/NAME. Tags are looked at again when they are not fresh any more;
-while the registry does not answer, what is here is given out with a Warning. Repositories below NAME/ cannot be written.
-  dray, podman, skopeo, any client: HOST:PORT/docker.io/library/alpine; or, in registries.conf,
-    [[registry]]
-    prefix = "docker.io"
-    location = "docker.io"
-    [[registry.mirror]]
-    location = "HOST:PORT/docker.io"       # insecure = true without TLS
-  docker, for Docker Hub only, in /etc/docker/daemon.json: { "registry-mirrors": ["http://HOST:PORT"] }
-  containerd, in /etc/containerd/certs.d/docker.io/hosts.toml: [host."http://HOST:PORT"]
-    capabilities = ["pull", "resolve"]
-  dray itself, in ~/.config/dray/config.yaml: registries: { docker.io: { mirrors: ["HOST:PORT/docker.io"] } }
-
-The configuration file, with all its keys; each may be left out. Certificates, users, keys, rules and groups are read again
-when they change; other changes take a new start. Editors check and complete it with
-  # yaml-language-server: $schema=serve.schema.json
-in its first line, after dray serve --print-config-schema > serve.schema.json
-  address: 0.0.0.0:5000
-  readOnly: false
-  requireBlobs: false
-  log: json                          # text, none
-  trustedProxies: [127.0.0.1, 10.0.0.0/8] # whose X-Forwarded-For, -Proto and -Host are believed
-  tls:
-    cert: server.pem                 # paths start from the file's own folder
-    key: server.key
-    clientCa: clients.pem            # a client certificate is a login
-    clientCertificates: optional     # required
-    clientUser: commonName           # dns, email, uri: which of its names is the user's
-  auth:
-    htpasswd: users
-    # anonymousPull: true            # instead of rules
-    token:                           # without it: Basic
-      service: registry.example.com
-      issuer: registry.example.com
-      otherServices: [other.example.com] # may get tokens here too
-      realm: https://registry.example.com/token # else /token at the address by which clients came
-      keyFile: token.key             # made where there is none; tokens of a key that was replaced go on to count
-      algorithm: ES256               # RS256: of a key that is made
-      jwksFile: token.jwks           # the public keys, also at /token/jwks
-      lifetimeSeconds: 300
-    # external: { realm: https://auth.example.com/token, service: me, issuer: them, keys: jwks.json } # alone
-  groups:
-    devs: [ann, bob]
-  rules:                             # with them, only what a rule allows is allowed
-    - { repositories: ['library/**'], allow: [pull], anonymous: true }
-    - { repositories: [team/*], allow: [push, delete], users: [eve], groups: [devs] } # push brings pull
-    - { repositories: ['**'], allow: [pull], users: ['*'] }                           # all who logged in
-  metrics: { address: 127.0.0.1:9100 }
-  gc: { everySeconds: 3600, graceSeconds: 86400, untagged: false } # as dray gc has it
-  mirrors:
-    - { name: docker.io, url: https://registry-1.docker.io, freshSeconds: 30 }
-    - { name: ghcr.io, url: https://harbor.example.com/ghcr-proxy }
-  mirrorLimits: { maxBytes: 50000000000, maxAgeDays: 30 } # of last use
-  limits: { connections: 4096, headersSeconds: 30, idleSeconds: 120, keepAliveSeconds: 60,
-            bytesPerSecond: 500, graceSeconds: 5 }
+A mirrored registry NAME is asked at URL, with the logins and settings that other verbs use. What was fetched is
+HOST:PORT/NAME/REPOSITORY, an OCI layout below DIR/NAME, and cannot be pushed to; while NAME does not answer, what is
+here is given out with a Warning. The README says how docker, containerd and podman are told to ask here.
 `
 
 /** Prints the address once it answers, then serves until it is interrupted, which is its normal end. */
 async function run(dir: string | undefined, flags: ServeVerbFlags, context: CliContext): Promise<void> {
   const session = new Session(context, flags)
+  if (flags.printConfigExample) return printExample(session)
   if (flags.printConfigSchema) return printSchema(session)
   if (dir === undefined) throw new DrayError('USAGE', "missing required argument 'dir'", { hint: helpHint })
   let log = flags.log ?? 'text'
@@ -196,6 +160,11 @@ async function run(dir: string | undefined, flags: ServeVerbFlags, context: CliC
     await server.close()
     clearTimeout(waiting)
   }
+}
+
+async function printExample(session: Session): Promise<void> {
+  const { serveConfigExample } = await import('../serve-example.ts')
+  await session.printRaw(Buffer.from(serveConfigExample))
 }
 
 async function printSchema(session: Session): Promise<void> {

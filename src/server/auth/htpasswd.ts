@@ -19,9 +19,7 @@ const maxWaitingOfOne = 16
  */
 export async function readHtpasswd(file: string): Promise<Users> {
   const stamps = await FileStamps.of([file])
-  return new HtpasswdUsers(await readHashes(file), async () =>
-    (await stamps.haveChanged()) ? readHashes(file) : undefined,
-  )
+  return new HtpasswdUsers(await readHashes(file), async () => stamps.readIfChanged(() => readHashes(file)))
 }
 
 type Hashes = ReadonlyMap<string, string>

@@ -25,7 +25,7 @@ export async function readPublicKeys(file: string): Promise<PublicKeys> {
       return current
     },
     async reload() {
-      if (await stamps.haveChanged()) current = await readKeys(file)
+      current = (await stamps.readIfChanged(() => readKeys(file))) ?? current
     },
   }
 }

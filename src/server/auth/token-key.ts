@@ -43,7 +43,7 @@ export class TokenKey {
   static async open(file: string, algorithm: TokenAlgorithm = 'ES256'): Promise<TokenKey> {
     const stamps = await FileStamps.of([file])
     return new TokenKey(await SigningKey.open(file, algorithm), async () =>
-      (await stamps.haveChanged()) ? SigningKey.read(file) : undefined,
+      stamps.readIfChanged(() => SigningKey.read(file)),
     )
   }
 

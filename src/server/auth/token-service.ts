@@ -170,7 +170,8 @@ export class TokenService {
     const lifetime = { nowSeconds: this.#nowSeconds, lifetimeSeconds: refreshTtlSeconds }
     const claims = key.verify(token, { issuer, audience: this.#refreshAudience, ...lifetime })
     if (claims === undefined) throw this.#refusal()
-    const isCurrent = users.stampOf === undefined || claims.stamp === users.stampOf(claims.sub)
+    const stamp = users.stampOf?.(claims.sub)
+    const isCurrent = users.stampOf === undefined || (stamp !== undefined && claims.stamp === stamp)
     if (!isCurrent || claims.sub === '') throw this.#refusal()
     return claims.sub
   }

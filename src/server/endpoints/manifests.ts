@@ -141,12 +141,18 @@ function parse(read: () => Manifest): Manifest {
 }
 
 async function absentBlobs(layout: Layout, manifest: Manifest): Promise<Descriptor[]> {
+  const blobs = childBlobs(manifest).filter(({ mediaType }) => !isForeignLayerType(mediaType))
   const absent: Descriptor[] = []
-  for (const blob of childBlobs(manifest)) {
-    if (!isForeignLayerType(blob.mediaType) && !(await layout.hasBlob(blob))) absent.push(blob)
+  for (let at = 0; at < blobs.length; at += blobsAtOnce) {
+    const some = blobs.slice(at, at + blobsAtOnce)
+    const there = await Promise.all(some.map(blob => layout.hasBlob(blob)))
+    absent.push(...some.filter((_, index) => !there[index]))
   }
   return absent
 }
+
+/** A manifest may name thousands, and they are not to keep the disk from everybody else. */
+const blobsAtOnce = 16
 
 function refuseWithout([first]: readonly Descriptor[]): void {
   if (first === undefined) return

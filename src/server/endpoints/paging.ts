@@ -45,7 +45,7 @@ function countUpTo<Item>(last: string, items: readonly Item[], keyOf: (item: Ite
 
 function limitIn(n: string | null): number | undefined {
   if (n === null || n === '') return undefined
-  if (/^\d{1,9}$/.test(n)) return Number(n)
+  if (/^\d{1,100}$/.test(n)) return Number(n)
   const message = 'n must be a number that is not negative'
   throw new RegistryFault('UNSUPPORTED', message, { status: 400, detail: { n } })
 }

@@ -72,12 +72,14 @@ async function finish(exchange: Exchange, upload: Upload, { digest, storage }: E
   const size = await uploads.append(upload, chunkOf(exchange))
   // Reading a large blob back from disk may take longer than a connection may be idle.
   exchange.allowSilence()
-  const found = await uploads.digest(upload, algorithmOf(digest))
+  const [found, layout] = await Promise.all([
+    uploads.digest(upload, algorithmOf(digest)),
+    storage.openToWrite(upload.repository),
+  ])
   if (found !== digest) {
     await uploads.remove(upload)
     throw new RegistryFault('DIGEST_INVALID', `the content has digest ${found}`, { detail: { digest } })
   }
-  const layout = await storage.openToWrite(upload.repository)
   await layout.create()
   await storage.sharedBlobs.bring({ path: uploads.path(upload), digest, size }, layout.blobs)
   uploads.forget(upload)

@@ -1,8 +1,8 @@
 import { lstat, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DrayError, isDrayError } from '../../errors.ts'
 import { ifThere, onDisk } from '../../files/io-error.ts'
-import { BlobStore } from '../../layout/blob-store.ts'
+import { BlobStore, markedMs } from '../../layout/blob-store.ts'
 import { KeyedLock } from '../../layout/keyed-lock.ts'
 import { isLayout } from '../../layout/layout-file.ts'
 import { folderNames, repositoryFolders } from '../storage/repository-folders.ts'
@@ -52,9 +52,12 @@ const defaultGraceMs = 24 * 3600 * 1000
  * Removes what nothing refers to in a folder of repositories, as `startServer` serves it, or in one OCI layout: blobs, and what
  * killed writers left. Others may serve the folder and write to it at the same time. Where it cannot be told what a repository
  * needs, as with a damaged manifest, nothing of it is removed. Symbolic links are not followed.
- * @throws DrayError `NOT_FOUND` for a folder that is neither, `IO`, `ABORTED`; for one layout also what it fails with
+ * @throws DrayError `USAGE` for the root of the file system, `NOT_FOUND` for a folder that is neither, `IO`, `ABORTED`; for one layout also what it fails with
  */
 export async function collectGarbage(dir: string, options: CollectOptions = {}): Promise<Collection> {
+  if (dirname(resolve(dir)) === resolve(dir)) {
+    throw new DrayError('USAGE', `${dir} is the whole file system, and no folder of repositories`)
+  }
   if (await isLayout(dir)) return collectLayout(dir, options)
   const names = await onDisk(dir, readdir(dir))
   const collection = await collectRegistry(dir, options)
@@ -104,7 +107,9 @@ async function collectLayout(dir: string, options: CollectOptions): Promise<Coll
 }
 
 function start({ graceMs = defaultGraceMs, dryRun = false }: CollectOptions) {
-  return { tally: new Tally(dryRun), since: Date.now() - graceMs }
+  // A mark may be as old as it is good for when somebody relies on it.
+  const since = Date.now() - (graceMs === 0 ? 0 : graceMs + markedMs)
+  return { tally: new Tally(dryRun), since }
 }
 
 function collectionOf(

@@ -4,6 +4,7 @@ import type { Layout } from '../../layout/layout.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import { RegistryFault } from '../errors.ts'
 import { Download } from './download.ts'
+import { createFetched } from './fetched-mark.ts'
 import type { FileRange } from './growing-file.ts'
 import { layoutOf, type MirroredRepository } from './repository.ts'
 import { upstreamFault } from './upstream-fault.ts'
@@ -92,7 +93,7 @@ async function start(wanted: Wanted): Promise<FoundBlob> {
 async function borrow(wanted: Wanted): Promise<number | undefined> {
   const { repository, digest, layout } = wanted
   const size = await sizeOf(wanted)
-  await layout.create()
+  await createFetched(layout)
   const { sharedBlobs } = repository.mirror.storage
   return (await sharedBlobs.lend(digest, size, layout.blobs)) ? size : undefined
 }

@@ -9,9 +9,10 @@ import type { PartialFile } from '../../layout/partial-file.ts'
 import type { Claim, PartialFolder } from '../../layout/partial-folder.ts'
 import { checkDigest, checkEnd, checkSize, verified } from '../../oci/content.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
-import { algorithmOf, DigestCounter } from '../../oci/digest.ts'
+import { algorithmOf, type Digest, DigestCounter, digestOf } from '../../oci/digest.ts'
 import { blobName, readBlobFrom } from '../../transfer/read-blob.ts'
 import type { SharedBlobs } from '../storage/shared-blobs.ts'
+import { createFetched } from './fetched-mark.ts'
 import { type FileRange, GrowingFile } from './growing-file.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -41,6 +42,8 @@ export class Download {
   readonly #options: DownloadOptions
   readonly #counter: DigestCounter
   readonly #name: string
+  /** Parts are those of one repository: who may read another must not get what only this one has. */
+  readonly #part: Digest
   #opened: (file: GrowingFile | undefined) => void = () => undefined
   /** Undefined when there is no room for it. */
   readonly #file = new Promise<GrowingFile | undefined>(resolve => {
@@ -52,6 +55,7 @@ export class Download {
     this.#options = options
     this.#counter = new DigestCounter(algorithmOf(options.descriptor.digest))
     this.#name = blobName(options.upstream, options.descriptor)
+    this.#part = digestOf(`${options.layout.name}@${options.descriptor.digest}`)
   }
 
   /** In bytes. */
@@ -67,7 +71,7 @@ export class Download {
   /** Carries it out, once. @throws what the upstream failed with; `INTEGRITY` for another blob */
   async run(): Promise<void> {
     try {
-      const claim = await whileStoring(this.#options.partials.claim(this.#options.descriptor.digest))
+      const claim = await whileStoring(this.#options.partials.claim(this.#part))
       await this.#fill(claim)
     } catch (error) {
       this.#failure = error
@@ -179,7 +183,7 @@ export class Download {
   async #store({ path, file }: PartialFile): Promise<void> {
     const { layout, sharedBlobs, descriptor, partials } = this.#options
     const { digest, size } = descriptor
-    await layout.create()
+    await createFetched(layout)
     const isMoved = await ifThere(sharedBlobs.bring({ path, digest, size }, layout.blobs).then(() => true))
     // Another server on this folder has taken the part's name for a copy of its own.
     if (!isMoved) {
@@ -187,7 +191,7 @@ export class Download {
         flow(take => pourFile(file, take, { path, start })),
       )
     }
-    await partials.clear(digest)
+    await partials.clear(this.#part)
   }
 
   /** What could not be stored is read from the upstream by each for himself, verified with what came before. */

@@ -1,6 +1,7 @@
 import type { BlobStatus } from '../../layout/blob-store.ts'
 import type { Layout } from '../../layout/layout.ts'
 import type { Storage } from '../storage/storage.ts'
+import { isFetched } from './fetched-mark.ts'
 import type { MirrorEvent, MirrorLimits } from './upstream.ts'
 
 const defaultMaxAgeMs = 30 * 24 * 3_600_000
@@ -34,7 +35,7 @@ interface MirroredLayout {
 
 /**
  * Keeps what is mirrored within its limits: what was not used for longest goes first, manifests as well as other blobs.
- * What goes is fetched again when somebody asks for it.
+ * What goes is fetched again when somebody asks for it. Of a repository that no mirror has made nothing goes.
  */
 export class Eviction {
   readonly #options: EvictionOptions
@@ -124,7 +125,7 @@ export class Eviction {
     for (const name of await storage.repositories()) {
       const mirror = mirrors.find(mirror => name.startsWith(`${mirror}/`))
       const layout = mirror === undefined ? undefined : await storage.find(name)
-      if (mirror !== undefined && layout !== undefined) yield { mirror, layout }
+      if (mirror !== undefined && layout !== undefined && (await isFetched(layout))) yield { mirror, layout }
     }
   }
 

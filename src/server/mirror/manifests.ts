@@ -6,6 +6,7 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import { isDigest } from '../../oci/digest.ts'
 import { childBlobs, type Manifest } from '../../oci/manifest.ts'
 import { RegistryFault } from '../errors.ts'
+import { createFetched } from './fetched-mark.ts'
 import type { KnownTag, Mirror } from './mirror.ts'
 import { layoutOf, type MirroredRepository } from './repository.ts'
 import type { Upstream } from './upstream.ts'
@@ -97,6 +98,7 @@ async function askForTag(asked: Asked): Promise<KnownTag> {
   const key = `${path}@${descriptor.digest}`
   const awaited = new Set(mirror.awaitedTags.get(key)).add(asked.reference)
   mirror.awaitedTags.set(key, awaited, awaitedMs)
+  mirror.latest.set(keyOf(asked), descriptor.digest)
   return known
 }
 
@@ -159,8 +161,10 @@ async function obtain(asked: Asked, { descriptor, isStale }: KnownTag): Promise<
 async function store({ repository, reference, layout }: Asked, manifest: Manifest): Promise<void> {
   const { mirror, path } = repository
   const awaited = mirror.awaitedTags.get(`${path}@${manifest.digest}`)
-  const tags = isDigest(reference) ? awaited && [...awaited] : [reference]
+  const isLatest = (tag: string) => mirror.latest.get(`${path}:${tag}`) === manifest.digest
+  const tags = isDigest(reference) ? awaited && [...awaited].filter(isLatest) : [reference]
   try {
+    await createFetched(layout)
     await layout.putManifest(manifest, tags)
   } catch (error) {
     if (!isDrayError(error, 'IO', 'TIMEOUT')) throw error

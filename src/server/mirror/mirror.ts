@@ -1,4 +1,5 @@
 import type { Descriptor } from '../../oci/descriptor.ts'
+import type { Digest } from '../../oci/digest.ts'
 import type { FaultCode } from '../errors.ts'
 import type { Storage } from '../storage/storage.ts'
 import { Downloads } from './downloads.ts'
@@ -32,6 +33,8 @@ export class Mirror {
   readonly downloads: Downloads
   /** By `path:tag`. */
   readonly tags: Recent<KnownTag>
+  /** What a tag was last seen to stand for, by `path:tag`. */
+  readonly latest: Recent<Digest>
   /** Tags that a manifest was just found by, by `path@digest`. */
   readonly awaitedTags: Recent<ReadonlySet<string>>
   /** Sizes of blobs, in bytes, by `path@digest`, as manifests tell them; each is believed once. */
@@ -54,6 +57,7 @@ export class Mirror {
     this.health = new Health({ name, clock, onWarning })
     this.downloads = new Downloads(name, this.health, surroundings)
     this.tags = new Recent(10_000, clock)
+    this.latest = new Recent(10_000, clock)
     this.awaitedTags = new Recent(10_000, clock)
     this.sizes = new Recent(50_000, clock)
     this.tagLists = new Recent(100, clock)

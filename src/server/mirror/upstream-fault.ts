@@ -14,7 +14,10 @@ export function upstreamFault(name: string, error: unknown, absent: FaultCode): 
   }
   const say = (fault: FaultCode, why: string, options: FaultOptions = {}) =>
     new RegistryFault(fault, `${name} ${why}: ${message}`, { ...options, cause: error })
-  if (code === 'UNAUTHORIZED') return say('DENIED', 'does not give this to us')
+  if (code === 'UNAUTHORIZED') {
+    // The upstream's words name our login; they are in the log.
+    return new RegistryFault('DENIED', `${name} does not give this to us`, { cause: error })
+  }
   const headers = retryAfterOf(error)
   if (status === 429) return say('TOOMANYREQUESTS', 'limits our requests', { headers })
   const isLate = code === 'TIMEOUT' || status === 504

@@ -25,8 +25,8 @@ export async function watchServeConfig(
   const config = await readServeConfig(file, homeDir)
   let current = rulesOf(config)
   const reload = async () => {
-    if (!(await stamps.haveChanged())) return
-    const changed = await readServeConfig(file, homeDir)
+    const changed = await stamps.readIfChanged(() => readServeConfig(file, homeDir))
+    if (changed === undefined) return
     const rules = rulesOf(changed)
     if (rules === undefined && current !== undefined) {
       throw new DrayError('USAGE', `${file}: to serve without rules takes a new start`)

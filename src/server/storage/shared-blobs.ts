@@ -1,5 +1,4 @@
-import { rm } from 'node:fs/promises'
-import { onDisk } from '../../files/io-error.ts'
+import { removeFile } from '../../files/remove-file.ts'
 import { BlobStore } from '../../layout/blob-store.ts'
 import type { KeyedLock } from '../../layout/keyed-lock.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -34,7 +33,7 @@ export class SharedBlobs {
   async bring({ path, digest, size }: VerifiedFile, blobs: BlobStore): Promise<void> {
     await this.#locks.run(`shared blob ${digest}`, async () => {
       if (await this.lend(digest, size, blobs)) {
-        await onDisk(path, rm(path, { force: true }))
+        await removeFile(path)
         return
       }
       await blobs.adopt(path, digest)

@@ -11,6 +11,7 @@ import { referrersIn, tagsOf } from './listings.ts'
 import { ManifestCache } from './manifest-cache.ts'
 import { PerIndex } from './per-index.ts'
 import { folderNames, repositoryFolders, repositoryNameFault } from './repository-folders.ts'
+import { SendingBlobs } from './sending-blobs.ts'
 import { SharedBlobs } from './shared-blobs.ts'
 import { UploadStore } from './upload-store.ts'
 
@@ -18,7 +19,7 @@ import { UploadStore } from './upload-store.ts'
 export interface StorageOptions {
   /** The folder is one layout with images of many repositories, which is only read. */
   readonly isBundle?: boolean | undefined
-  /** Refuse all that writes or deletes; not even the files' times change. */
+  /** Refuse all that writes or deletes; not even the files' times change. What mirrors fetch is kept all the same. */
   readonly readOnly?: boolean | undefined
   /** Refuse a manifest that refers to blobs which are not there; else the answer warns of them. */
   readonly requireBlobs?: boolean | undefined
@@ -34,6 +35,7 @@ export interface StorageOptions {
 export class Storage {
   readonly uploads: UploadStore
   readonly sharedBlobs: SharedBlobs
+  readonly sending = new SendingBlobs()
   readonly manifests = new ManifestCache()
   readonly tags = new PerIndex(tagsOf)
   readonly referrers = new PerIndex(layout => referrersIn(layout, this.manifests))

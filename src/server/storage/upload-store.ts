@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { type FileHandle, lstat, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, lstat, open, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDrayError } from '../../errors.ts'
 import { ifThere, onDisk } from '../../files/io-error.ts'
-import { makeFolder } from '../../files/make-folder.ts'
+import { inFolder } from '../../files/make-folder.ts'
+import { removeFile } from '../../files/remove-file.ts'
 import { type Chunks, pour } from '../../flow.ts'
 import type { KeyedLock } from '../../layout/keyed-lock.ts'
 import {
@@ -57,8 +58,10 @@ export class UploadStore {
   async start(repository: string, algorithm?: DigestAlgorithm): Promise<Upload> {
     const upload = { repository, id: randomUUID() }
     const path = this.path(upload)
-    await makeFolder(this.#dir)
-    await onDisk(path, writeFile(path, '', { flag: 'wx' }))
+    await onDisk(
+      path,
+      inFolder(this.#dir, () => writeFile(path, '', { flag: 'wx' })),
+    )
     this.#remember(path, new DigestCounter(algorithm ?? 'sha256'))
     return upload
   }
@@ -113,7 +116,7 @@ export class UploadStore {
   async remove(upload: Upload): Promise<void> {
     const path = this.path(upload)
     this.forget(upload)
-    await onDisk(path, rm(path, { force: true }))
+    await removeFile(path)
   }
 
   /** Keeps nothing more in memory of an upload that has ended. */
@@ -133,7 +136,7 @@ export class UploadStore {
       await this.#locks.run(path, async () => {
         if (!(await isOld())) return
         this.#counters.delete(path)
-        await onDisk(path, rm(path, { force: true }))
+        await removeFile(path)
       })
     }
   }

@@ -341,3 +341,21 @@ function parameters(answer: Answer): Record<string, string | undefined> {
 function encode(document: unknown): string {
   return Buffer.from(JSON.stringify(document)).toString('base64url')
 }
+
+it('a refresh token that a user got who was removed in that moment is refused', async () => {
+  let isUser = true
+  const users = {
+    check: async () => {
+      const isRight = isUser
+      isUser = false
+      return isRight
+    },
+    stampOf: () => (isUser ? 'stamp' : undefined),
+  }
+  await using registry = await startEmbeddedRegistry({ auth: { kind: 'token', service: 'me', users } })
+  const headers = { Authorization: `Basic ${Buffer.from('ann:any').toString('base64')}` }
+  const answer = await registry.ask('GET', '/token?offline_token=true', { headers })
+  const { refresh_token } = answer.json() as { refresh_token: string }
+  const body = String(new URLSearchParams({ grant_type: 'refresh_token', refresh_token }))
+  expect((await registry.ask('POST', '/token', { body })).status).toBe(401)
+})

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openLayout } from '../../../src/layout/layout.ts'
@@ -156,6 +156,51 @@ describe('putting a manifest', () => {
     expect(put.json()).toMatchObject({ errors: [{ detail: { digest: image.config.descriptor.digest } }] })
     expect((await registry.ask('GET', '/v2/put/missing/tags/list')).codes).toEqual(['NAME_UNKNOWN'])
     expect((await registry.putImage('put/missing', image, 'v1')).status).toBe(201)
+  })
+
+  it('refuses one alone of many that come at the same time, and leaves nothing of it', async () => {
+    await using registry = await startEmbeddedRegistry({ requireBlobs: true })
+    await registry.putImage('put/together', image, 'v')
+    const images = Array.from({ length: 20 }, (_, number) => sampleImage(`together ${number}`))
+    const answers = await Promise.all(
+      images.map(async (one, number) => {
+        if (number % 4 !== 0) return registry.putImage('put/together', one, `v${number}`)
+        const headers = { 'Content-Type': one.manifest.mediaType }
+        const path = `/v2/put/together/manifests/v${number}`
+        return registry.ask('PUT', path, { headers, body: one.manifest.bytes })
+      }),
+    )
+    const stored = images.flatMap((_, number) => (number % 4 === 0 ? [] : [number]))
+    expect(answers.map(({ status }) => status)).toEqual(images.map((_, at) => (at % 4 === 0 ? 400 : 201)))
+    const tags = await registry.ask('GET', '/v2/put/together/tags/list')
+    expect(tags.json()).toMatchObject({ tags: ['v', ...stored.map(number => `v${number}`)].sort() })
+    const blobs = await readdir(join(registry.dir, 'put/together/blobs/sha256'))
+    const samples = [image, ...stored.flatMap(number => images[number] ?? [])]
+    const digests = samples.flatMap(({ config, layer, manifest }) => [
+      config.descriptor.digest,
+      layer.descriptor.digest,
+      manifest.digest,
+    ])
+    expect(blobs.sort()).toEqual([...new Set(digests)].map(hexOf).sort())
+  })
+
+  it('never leaves a tag without its manifest where others delete it at the same time', async () => {
+    await using registry = await startEmbeddedRegistry()
+    await registry.putImage('put/fought', image, 'v')
+    const headers = { 'Content-Type': image.manifest.mediaType }
+    const path = (reference: string) => `/v2/put/fought/manifests/${reference}`
+    for (let round = 0; round < 5; round += 1) {
+      const answers = await Promise.all(
+        Array.from({ length: 12 }, (_, number) =>
+          number % 3 === 2
+            ? registry.ask('DELETE', path(digest))
+            : registry.ask('PUT', path(`v${number}`), { headers, body: bytes }),
+        ),
+      )
+      for (const { status } of answers) expect([201, 202, 404]).toContain(status)
+      const { tags } = (await registry.ask('GET', '/v2/put/fought/tags/list')).json() as { tags: string[] }
+      for (const tag of tags) expect((await registry.ask('GET', path(tag))).body).toEqual(bytes)
+    }
   })
 
   it('does not ask for foreign layers', async () => {

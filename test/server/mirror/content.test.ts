@@ -88,6 +88,22 @@ describe('a mirrored image', () => {
     },
   )
 
+  it('that a tag has left is not what the tag stands for again, when a slow client asks for it', async () => {
+    const clock = handClock()
+    const young = sampleImage('younger')
+    await using upstream = await startSite()
+    await using site = await startEmbeddedRegistry({ mirrors: [mirrorOf(upstream)], clock })
+    await site.ask('HEAD', `${mirroredPath}/3.20`)
+    clock.time += 40_000
+    await upstream.registry.putImage('library/alpine', young, '3.20')
+    expect((await site.ask('GET', `${mirroredPath}/3.20`)).body).toEqual(Buffer.from(young.manifest.bytes))
+    expect((await site.ask('GET', `${mirroredPath}/${digest}`)).status).toBe(200)
+    await upstream.stop()
+    clock.time += 40_000
+    const stale = await site.ask('GET', `${mirroredPath}/3.20`)
+    expect(stale.headers['docker-content-digest']).toBe(young.manifest.digest)
+  })
+
   it('of another registry than Docker Hub is never meant by a name without it', async () => {
     await using upstream = await startSite()
     await using site = await startEmbeddedRegistry({ mirrors: [mirrorOf(upstream, { name: 'ghcr.io' })] })

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Layout } from '../../../src/layout/layout.ts'
 import { hexOf } from '../../../src/oci/digest.ts'
 import { Eviction } from '../../../src/server/mirror/eviction.ts'
+import { createFetched } from '../../../src/server/mirror/fetched-mark.ts'
 import type { MirrorEvent, MirrorLimits } from '../../../src/server/mirror/upstream.ts'
 import { Storage } from '../../../src/server/storage/storage.ts'
 import { startEmbeddedRegistry } from '../../support/embedded-registry.ts'
@@ -32,7 +33,12 @@ async function startFolder() {
     await layout.putBlob(blob.descriptor, async () => chunksOf(blob.bytes))
     await age(layout, blob.descriptor, days)
   }
-  return { storage, events, evict, put, [Symbol.asyncDispose]: folder.remove }
+  const fetched = async (name: string) => {
+    const layout = await storage.openToWrite(name)
+    await createFetched(layout)
+    return layout
+  }
+  return { storage, fetched, events, evict, put, [Symbol.asyncDispose]: folder.remove }
 }
 
 /** Says that a blob was used last so many days ago. */
@@ -51,8 +57,8 @@ describe('of what is mirrored', () => {
 
   it('goes what nobody used for too long, an index entry too whose manifest goes, and nothing else', async () => {
     await using folder = await startFolder()
-    const { storage, events, evict, put } = folder
-    const mirrored = await storage.openToWrite('docker.io/library/a')
+    const { storage, fetched, events, evict, put } = folder
+    const mirrored = await fetched('docker.io/library/a')
     const own = await storage.openToWrite('own/a')
     const images = [sampleImage('old'), sampleImage('young')] as const
     for (const [at, image] of images.entries()) {
@@ -73,10 +79,19 @@ describe('of what is mirrored', () => {
     expect(evicted.reduce((sum, one) => sum + one, 0)).toBe(bytes)
   })
 
+  it('goes nothing of a repository that was here before, or has only a part of its name', async () => {
+    await using folder = await startFolder()
+    const { storage, fetched, evict, put } = folder
+    const layouts = [await storage.openToWrite('docker.io/own/a'), await fetched('docker.iox/own/a')]
+    for (const layout of layouts) await put(layout, blobs[0], 1000)
+    await evict({ maxBytes: 1 })
+    for (const layout of layouts) expect(await layout.blobs.list()).toEqual([digests[0]])
+  })
+
   it('goes as much as is too much, what was not used for longest first', async () => {
     await using folder = await startFolder()
-    const { storage, evict, put } = folder
-    const layout = await storage.openToWrite('docker.io/library/a')
+    const { fetched, evict, put } = folder
+    const layout = await fetched('docker.io/library/a')
     for (const [at, blob] of blobs.entries()) await put(layout, blob, [2, 3, 1][at] ?? 0)
     await evict({ maxBytes: 300 })
     expect(await layout.blobs.list()).toHaveLength(3)
@@ -90,10 +105,8 @@ describe('of what is mirrored', () => {
 
   it('a file that repositories share counts once and goes from all of them', async () => {
     await using folder = await startFolder()
-    const { storage, evict, put } = folder
-    const layouts = await Promise.all(
-      ['a', 'b', 'c'].map(name => storage.openToWrite(`docker.io/library/${name}`)),
-    )
+    const { fetched, evict, put } = folder
+    const layouts = await Promise.all(['a', 'b', 'c'].map(name => fetched(`docker.io/library/${name}`)))
     const [first, ...others] = layouts
     if (first === undefined) throw new Error('there is no repository')
     await put(first, blobs[0], 5)
