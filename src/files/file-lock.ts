@@ -15,6 +15,15 @@ export interface FileLockOptions {
   readonly waitMs?: number | undefined
 }
 
+/** The lock that work is done under. */
+export interface FileLock {
+  /**
+   * To be asked right before a change: work that stood still for too long, as on a machine that slept, has lost its lock.
+   * @throws DrayError `TIMEOUT` when another process has taken the lock away, `IO`
+   */
+  checkHeld(): Promise<void>
+}
+
 /**
  * Runs `work` while holding `path.lock`, a file that only one process can create; makes the folder where it is missing,
  * for its owner alone. The lock is held for milliseconds, so one that stays the same for `staleMs` was left by a process
@@ -23,11 +32,11 @@ export interface FileLockOptions {
  */
 export async function withFileLock<T>(
   path: string,
-  work: () => Promise<T>,
+  work: (lock: FileLock) => Promise<T>,
   options: FileLockOptions = {},
 ): Promise<T> {
-  await using _held = await acquire(`${path}.lock`, options)
-  return await work()
+  await using held = await acquire(`${path}.lock`, options)
+  return await work(held)
 }
 
 const pollMs = 10
@@ -49,9 +58,10 @@ async function acquire(
   }
 }
 
-/** A lock that is ours. */
-class HeldLock implements AsyncDisposable {
+/** A lock that is ours, until somebody takes us for gone. Its file stays open, by which it is told from another's. */
+class HeldLock implements FileLock, AsyncDisposable {
   readonly #path: string
+  readonly #file: FileHandle
   readonly #named: Promise<void>
 
   /** Undefined where another has it. */
@@ -66,22 +76,33 @@ class HeldLock implements AsyncDisposable {
 
   private constructor(path: string, file: FileHandle) {
     this.#path = path
-    this.#named = writeHolder(file)
+    this.#file = file
+    this.#named = file.writeFile(thisHolder())
     // A lock without its holder's name is one too, of which only is not seen at once that it was left behind.
     this.#named.catch(() => {})
   }
 
+  async checkHeld(): Promise<void> {
+    if (!(await this.#isHeld())) throw lostFault(this.#path)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled([this.#named])
-    await removeFile(this.#path)
+    try {
+      if (await this.#isHeld()) await removeFile(this.#path)
+    } finally {
+      await onDisk(this.#path, this.#file.close())
+    }
   }
-}
 
-async function writeHolder(file: FileHandle): Promise<void> {
-  try {
-    await file.writeFile(thisHolder())
-  } finally {
-    await file.close()
+  async #isHeld(): Promise<boolean> {
+    try {
+      return (await this.#file.stat()).nlink > 0
+    } catch (error) {
+      // So a file server says that the file was removed.
+      if (systemCode(error) === 'ESTALE') return false
+      throw ioError(this.#path, error, 'IO')
+    }
   }
 }
 
@@ -132,6 +153,16 @@ async function holderOf(path: string): Promise<string> {
 async function identityOf(path: string): Promise<string | undefined> {
   const status = await ifThere(onDisk(path, stat(path, { bigint: true })))
   return status && `${status.ino} ${status.birthtimeNs} ${status.mtimeNs}`
+}
+
+function lostFault(lock: string): DrayError {
+  return new DrayError(
+    'TIMEOUT',
+    `${lock}: another process has taken this lock, which was kept for too long`,
+    {
+      hint: 'nothing was changed; try again',
+    },
+  )
 }
 
 function lockFault(lock: string): DrayError {

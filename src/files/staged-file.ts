@@ -44,10 +44,12 @@ export class StagedFile implements AsyncDisposable {
 
   /**
    * Gives the file its name, in the place of what has it, when all is written.
-   * @throws DrayError `IO`, and what `content` throws
+   * @param check is asked right before, and prevents it by throwing
+   * @throws DrayError `IO`, and what `content` and `check` throw
    */
-  async putInPlace(): Promise<void> {
+  async putInPlace(check?: () => Promise<void>): Promise<void> {
     await this.#written
+    await check?.()
     await onDisk(this.#path, rename(this.#temporary, this.#path), 'IO')
     this.#isInPlace = true
     await this.#closed

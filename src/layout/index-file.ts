@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { DrayError } from '../errors.ts'
-import { withFileLock } from '../files/file-lock.ts'
+import { type FileLock, withFileLock } from '../files/file-lock.ts'
 import { ifThere, onDisk } from '../files/io-error.ts'
 import { readBounded } from '../files/read-bounded.ts'
-import { replaceFile } from '../files/replace-file.ts'
+import { StagedFile } from '../files/staged-file.ts'
 import { formatIndex, type IndexDocument, maxIndexBytes, parseIndex } from './index-document.ts'
 import type { IndexEntry } from './index-entries.ts'
 import type { KeyedLock } from './keyed-lock.ts'
@@ -32,12 +32,12 @@ export class IndexFile {
    * order; one that fails is left out.
    * @param prepare is done before the change, when nobody else can change the file, beside what others prepare
    * @throws DrayError `INTEGRITY`, `IO`, `UNSUPPORTED` for too large a file, or `TIMEOUT` when another process keeps
-   * the file's lock; what `change` and `prepare` throw
+   * the file's lock, or has taken it since; what `change` and `prepare` throw
    */
   async update(change: IndexChange, prepare?: () => Promise<void>): Promise<void> {
     const waiting: WaitingChange = { change, prepare, fault: undefined }
     const written = this.#locks.together(this.path, waiting, all =>
-      withFileLock(this.path, () => this.#changeAll(all)),
+      withFileLock(this.path, lock => this.#changeAll(all, lock)),
     )
     await written.finally(() => {
       if (waiting.fault !== undefined) throw waiting.fault.error
@@ -55,27 +55,27 @@ export class IndexFile {
       replace: (entries: readonly IndexEntry[]) => Promise<void>,
     ) => Promise<Result>,
   ): Promise<Result> {
-    return this.#alone(async () => {
+    return this.#alone(async lock => {
       const document = await this.read()
       return work(document.manifests ?? [], manifests =>
-        this.#write({ ...document, manifests: [...manifests] }),
+        this.#write({ ...document, manifests: [...manifests] }, lock),
       )
     })
   }
 
   /** Writes the file where there is none yet. */
   async create(document: IndexDocument): Promise<void> {
-    await this.#alone(async () => {
-      if ((await this.#readBytes()) === undefined) await this.#write(document)
+    await this.#alone(async lock => {
+      if ((await this.#readBytes()) === undefined) await this.#write(document, lock)
     })
   }
 
   /** In this process by waiting for one's turn, which costs less than asking for the file's lock again and again. */
-  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+  #alone<Result>(work: (lock: FileLock) => Promise<Result>): Promise<Result> {
     return this.#locks.run(this.path, () => withFileLock(this.path, work))
   }
 
-  async #changeAll(all: readonly WaitingChange[]): Promise<void> {
+  async #changeAll(all: readonly WaitingChange[], lock: FileLock): Promise<void> {
     const preparations = all.map(keepFault(async ({ prepare }) => prepare?.()))
     // Whatever happens, nothing goes on when the lock is given back.
     const [reading] = await Promise.allSettled([this.read(), ...preparations])
@@ -90,7 +90,7 @@ export class IndexFile {
     for (const waiting of all) {
       if (waiting.fault === undefined) await apply(waiting)
     }
-    if (isChanged) await this.#write({ ...document, manifests })
+    if (isChanged) await this.#write({ ...document, manifests }, lock)
   }
 
   async #readAnew(): Promise<IndexDocument> {
@@ -101,11 +101,12 @@ export class IndexFile {
     return ifThere(readBounded(this.path, maxIndexBytes))
   }
 
-  async #write(document: IndexDocument): Promise<void> {
+  async #write(document: IndexDocument, lock: FileLock): Promise<void> {
     const bytes = Buffer.from(formatIndex(document))
     // It could be written, but by nobody be read any more.
     if (bytes.length > maxIndexBytes) throw indexTooLarge(this.path)
-    await replaceFile(this.path, async file => onDisk(this.path, file.writeFile(bytes)))
+    await using staged = new StagedFile(this.path, file => onDisk(this.path, file.writeFile(bytes)))
+    await staged.putInPlace(() => lock.checkHeld())
     this.#cache?.wroteIndex(this.path, bytes, document)
   }
 }

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { withFileLock } from '../../src/files/file-lock.ts'
@@ -83,6 +83,54 @@ describe.skipIf(process.platform !== 'linux')('a lock whose process was killed',
     expect(await errorOf(withFileLock(path, async () => 1, { ...never, waitMs: 50 }))).toMatchObject({
       code: 'TIMEOUT',
     })
+  })
+})
+
+describe('a lock that another took, since its work stood still', () => {
+  it('is known to be lost, and is left to the other', async () => {
+    await using folder = await makeTempDir()
+    const path = join(folder.path, 'file')
+    let takeAway = () => {}
+    let end = () => {}
+    const takenAway = new Promise<void>(resolve => {
+      takeAway = resolve
+    })
+    const ended = new Promise<void>(resolve => {
+      end = resolve
+    })
+    const first = withFileLock(path, async lock => {
+      await lock.checkHeld()
+      await takenAway
+      return errorOf(lock.checkHeld())
+    })
+    const other = withFileLock(
+      path,
+      async lock => {
+        takeAway()
+        await ended
+        await lock.checkHeld()
+        return readdir(folder.path)
+      },
+      { staleMs: 50 },
+    )
+    expect(await first).toMatchObject({
+      code: 'TIMEOUT',
+      message: `${path}.lock: another process has taken this lock, which was kept for too long`,
+    })
+    end()
+    expect(await other).toEqual(['file.lock'])
+    expect(await readdir(folder.path)).toEqual([])
+  })
+
+  it('is no error to give back', async () => {
+    await using folder = await makeTempDir()
+    const path = join(folder.path, 'file')
+    expect(
+      await withFileLock(path, async () => {
+        await rm(`${path}.lock`)
+        return 'done'
+      }),
+    ).toBe('done')
   })
 })
 

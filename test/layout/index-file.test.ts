@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { emptyIndex, formatIndex, maxIndexBytes } from '../../src/layout/index-document.ts'
@@ -205,6 +205,45 @@ describe('changes of index.json that are made at the same time', () => {
       }),
     )
     expect((await numbersIn())?.sort((a, b) => a - b)).toEqual(upTo(200))
+  })
+})
+
+describe('a change of index.json that stood still until another process took its lock', () => {
+  const add = (number: number) => (entries: readonly IndexEntry[]) => [...entries, entry(number)]
+  const lost = { code: 'TIMEOUT', message: expect.stringContaining('index.json.lock') }
+  /** What the others do meanwhile: they break the lock and make a change. */
+  const overtake = async () => {
+    await rm(`${path}.lock`)
+    await new IndexFile(folder.path, new KeyedLock()).update(add(2))
+  }
+
+  it.each([
+    ['shared with others', (file: IndexFile) => file.update(add(1), overtake)],
+    [
+      'alone',
+      (file: IndexFile) =>
+        file.exclusively(async (entries, replace) => {
+          await overtake()
+          await replace(add(1)(entries))
+        }),
+    ],
+  ])('fails and changes nothing, %s', async (_, change) => {
+    const file = new IndexFile(folder.path, new KeyedLock(), new LayoutCache())
+    await expect(change(file)).rejects.toMatchObject(lost)
+    expect((await file.read()).manifests).toEqual([entry(2)])
+    expect(await readdir(folder.path)).toEqual(['index.json'])
+    await file.update(add(3))
+    expect((await file.read()).manifests).toEqual([entry(2), entry(3)])
+  })
+
+  it('leaves the lock to the other', async () => {
+    const file = new IndexFile(folder.path, new KeyedLock())
+    const change = file.update(add(1), async () => {
+      await rm(`${path}.lock`)
+      await writeFile(`${path}.lock`, 'the other')
+    })
+    await expect(change).rejects.toMatchObject(lost)
+    expect(await readFile(`${path}.lock`, 'utf8')).toBe('the other')
   })
 })
 

@@ -29,6 +29,10 @@ describe('a folder that is served', () => {
   it('loses uploads that nobody went on with, and no others', async () => {
     const start = async () => String((await registry.ask('POST', '/v2/app/blobs/uploads/')).headers.location)
     const old = await start()
+    await writeFile(
+      join(registry.dir, '_uploads/.01234567-89ab-cdef-0123-456789abcdef.tmp'),
+      'left by one that was killed',
+    )
     await makeOld(join(registry.dir, '_uploads'))
     const young = await start()
     await using again = await startEmbeddedRegistry({ dir: registry.dir })

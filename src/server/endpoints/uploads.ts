@@ -33,7 +33,7 @@ export async function startUpload(exchange: Exchange, target: Target, storage: S
 export async function appendChunk(exchange: Exchange, target: Target, storage: Storage): Promise<void> {
   const upload = uploadOf(target)
   const { uploads } = storage
-  const size = await uploads.exclusively(upload, () => uploads.append(upload, chunkOf(exchange)))
+  const { size } = await uploads.exclusively(upload, () => uploads.append(upload, chunkOf(exchange)))
   exchange.send(202, uploadProgress(upload, size))
 }
 
@@ -69,11 +69,11 @@ interface Ending {
 
 async function finish(exchange: Exchange, upload: Upload, { digest, storage }: Ending): Promise<void> {
   const { uploads } = storage
-  const size = await uploads.append(upload, chunkOf(exchange))
+  const written = await uploads.append(upload, chunkOf(exchange))
   // Reading a large blob back from disk may take longer than a connection may be idle.
   exchange.allowSilence()
   const [found, layout] = await Promise.all([
-    uploads.digest(upload, algorithmOf(digest)),
+    uploads.digest(upload, written, algorithmOf(digest)),
     storage.openToWrite(upload.repository),
   ])
   if (found !== digest) {
@@ -81,8 +81,10 @@ async function finish(exchange: Exchange, upload: Upload, { digest, storage }: E
     throw new RegistryFault('DIGEST_INVALID', `the content has digest ${found}`, { detail: { digest } })
   }
   await layout.create()
-  await storage.sharedBlobs.bring({ path: uploads.path(upload), digest, size }, layout.blobs)
-  uploads.forget(upload)
+  const { size } = written
+  await uploads.giveAway(upload, written, path =>
+    storage.sharedBlobs.bring({ path, digest, size }, layout.blobs),
+  )
   sendCreated(exchange, upload.repository, digest)
 }
 

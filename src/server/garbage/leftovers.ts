@@ -25,7 +25,7 @@ export async function collectInLayout(dir: string, options: LeftoverOptions): Pr
 /** In the folder that holds the repositories: uploads, and files that were not in their place yet. @throws DrayError `IO` */
 export async function collectBesideRepositories(dir: string, options: LeftoverOptions): Promise<void> {
   const { sharedBlobs, uploads } = folderNames
-  await collectAll(dir, [`${sharedBlobs}/sha256`, `${sharedBlobs}/sha512`], temporary, options)
+  await collectAll(dir, [`${sharedBlobs}/sha256`, `${sharedBlobs}/sha512`, uploads], temporary, options)
   await collectAll(dir, [uploads], { name: uploadName, kind: 'upload' }, options)
 }
 

@@ -287,6 +287,7 @@ describe('what killed writers left', () => {
     [`app/.partial/sha256-${hex}.${uuid}.open`, 'part'],
     [`_blobs/sha512/.${uuid}.tmp`, 'temporary'],
     [`_uploads/${uuid}.${'0f'.repeat(16)}`, 'upload'],
+    [`_uploads/.${uuid}.tmp`, 'temporary'],
   ] as const
   const foreign = ['app/notes.txt', 'app/.partial/notes', 'app/blobs/sha256/notes', '_uploads/notes']
 
