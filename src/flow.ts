@@ -22,6 +22,9 @@ export async function pour(chunks: Chunks, take: Take): Promise<void> {
   }
 }
 
+/** Content without a byte. */
+export async function* nothing(): AsyncGenerator<Uint8Array> {}
+
 /** Makes content of a function that hands it over; an iteration over it gets pieces of its own that last. */
 export function flow(pourOut: (take: Take) => Promise<void>): Flow {
   return { pour: pourOut, [Symbol.asyncIterator]: () => iterate(pourOut) }

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { link, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { ioError, systemCode } from './io-error.ts'
 import { inFolder } from './make-folder.ts'
 import { removeFile } from './remove-file.ts'
+import { temporaryPath } from './temporary-name.ts'
 
 /** Where a file system has no hard links or none to that file, where it is another one or full, or the file has too many. */
 const cannotLink: readonly (string | undefined)[] = [
@@ -41,7 +41,7 @@ async function linkOver(file: string, path: string): Promise<void> {
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
   }
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
+  const temporary = temporaryPath(dirname(path))
   await link(file, temporary)
   try {
     await rename(temporary, path)

@@ -1,12 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rename, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { ifThere, onDisk } from './io-error.ts'
 import { inFolder } from './make-folder.ts'
 import { removeFile } from './remove-file.ts'
-
-/** The name of a file that is not in its place yet, or that one who was killed has left. */
-export const temporaryName = /^\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
+import { temporaryPath } from './temporary-name.ts'
 
 export interface StagedFileOptions {
   /** The permissions of the new file, such as `0o600` for its owner alone; what the umask leaves when absent. */
@@ -36,7 +33,7 @@ export class StagedFile implements AsyncDisposable {
     options: StagedFileOptions = {},
   ) {
     this.#path = path
-    this.#temporary = join(dirname(path), `.${randomUUID()}.tmp`)
+    this.#temporary = temporaryPath(dirname(path))
     this.#written = this.#write(content, options)
     // Whoever puts the file in its place is told, and who does not need not know.
     this.#written.catch(() => {})

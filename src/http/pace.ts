@@ -1,7 +1,7 @@
 import { DrayError } from '../errors.ts'
+import { RecentMap } from '../recent-map.ts'
 import { type HttpResponse, isStreamBody, type Middleware } from './message.ts'
 import { aborted } from './network-error.ts'
-import { RecentMap } from './recent-map.ts'
 import { type Clock, parseRetryAfter } from './retry.ts'
 
 /** The limits of a registry that are known beforehand. */

@@ -1,8 +1,8 @@
 import { backoffMs, defaultBackoff } from '../backoff.ts'
 import { isDrayError } from '../errors.ts'
+import { RecentMap } from '../recent-map.ts'
 import { type HttpResponse, isStreamBody, type Middleware } from './message.ts'
 import { NetworkError } from './network-error.ts'
-import { RecentMap } from './recent-map.ts'
 
 /** How often and how patiently something is tried again. */
 export interface RetryPolicy {

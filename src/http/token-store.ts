@@ -1,5 +1,5 @@
+import { RecentMap } from '../recent-map.ts'
 import type { Send } from './message.ts'
-import { RecentMap } from './recent-map.ts'
 import { fetchToken, type Token, type TokenRequest } from './token.ts'
 
 /** A token that ends sooner than this is not worth sending. */

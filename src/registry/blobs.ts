@@ -1,5 +1,5 @@
 import { DrayError } from '../errors.ts'
-import { type Chunks, skip } from '../flow.ts'
+import { type Chunks, nothing, skip } from '../flow.ts'
 import { type HttpResponse, withHeaders } from '../http/message.ts'
 import type { BlobRange } from '../image-store.ts'
 import { verified } from '../oci/content.ts'
@@ -71,5 +71,3 @@ async function checkContentRange(response: HttpResponse, start: number, name: st
   await response.discard()
   throw new DrayError('INTEGRITY', `${name}: asked for the bytes from ${start}, the registry sent others`)
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -1,11 +1,11 @@
 import { isDrayError } from '../errors.ts'
 import { type Chunks, flow, watched } from '../flow.ts'
-import { RecentMap } from '../http/recent-map.ts'
 import type { BlobRange, ImageSource, TagOrDigest } from '../image-store.ts'
 import { collect, verified } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
 import type { Manifest } from '../oci/manifest.ts'
+import { RecentMap } from '../recent-map.ts'
 import type { RegistryEvent } from './context.ts'
 
 /** What can be read of a repository, by itself or with mirrors in front of it. */

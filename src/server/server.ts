@@ -95,12 +95,13 @@ export async function startServer(options: ServerOptions): Promise<RegistryServe
   const authorizer = await openAuthorizer(options, clock)
   const proxies = new TrustedProxies(options.trustedProxies ?? [], options.onWarning)
   const isBundle = await isLayout(dir)
-  const mayWrite = isBundle || options.readOnly || (await isWritable(dir))
-  const readOnly = isBundle || options.readOnly === true || !mayWrite
+  const isMeantToBeRead = isBundle || options.readOnly === true
+  const readOnly = isMeantToBeRead || !(await isWritable(dir))
   if (isBundle) {
     options.onWarning?.(`${dir} is one layout with images of many repositories; it is served to be read only`)
   }
-  if (!mayWrite) options.onWarning?.(`${dir} cannot be written to; it is served to be read only`)
+  if (readOnly && !isMeantToBeRead)
+    options.onWarning?.(`${dir} cannot be written to; it is served to be read only`)
   const storage = new Storage(dir, { ...options, isBundle, readOnly })
   if (!readOnly) await makeFolder(dir)
   let metrics: Metrics | undefined

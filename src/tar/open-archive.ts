@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { FileAppender } from '../files/file-appender.ts'
 import { onDisk } from '../files/io-error.ts'
+import { temporaryPath } from '../files/temporary-name.ts'
 import { type Chunks, pour } from '../flow.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { aborted } from './aborted.ts'
@@ -90,7 +89,7 @@ async function spooled(chunks: Chunks, name: string, options: OpenArchiveOptions
 
 /** Without a name it needs nobody to remove it. */
 async function namelessFile(folder: string): Promise<FileHandle> {
-  const path = join(folder, `.${randomUUID()}.tmp`)
+  const path = temporaryPath(folder)
   const file = await onDisk(folder, open(path, 'wx+', 0o600), 'IO')
   try {
     await onDisk(path, rm(path))

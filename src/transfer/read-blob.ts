@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { backoffMs } from '../backoff.ts'
 import { DrayError, isDrayError } from '../errors.ts'
-import { type Chunks, type Flow, flow, type Take, watched } from '../flow.ts'
+import { type Chunks, type Flow, flow, nothing, type Take, watched } from '../flow.ts'
 import type { BlobRange, ImageSource } from '../image-store.ts'
 import { verified } from '../oci/content.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
@@ -123,8 +123,6 @@ async function openAt(source: ImageSource, descriptor: Descriptor, range: BlobRa
     throw error
   }
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** True for what another try may mend: the content was not wrong, it did not come. */
 function isBrokenStream(error: unknown): error is DrayError {

@@ -67,6 +67,13 @@ describe('dray serve does not start', patience, () => {
     ['with a proxy that is none', '', ['--trusted-proxy', '10.0.0.0/33'], '"10.0.0.0/33" is no IP address'],
     ['with a form of log that is none', '', ['--log', 'xml'], 'text, json, none'],
     ['with a duration that is none', '', ['--grace-period', 'soon'], 'invalid duration "soon"'],
+    ['with limits of mirrors, and no mirror', '', ['--mirror-max-age', '30d'], 'need --mirror'],
+    [
+      'with a misspelt key beside what is missing',
+      'tls: { crt: a, key: b }',
+      [],
+      'tls.crt: there is no such key',
+    ],
     ['with two folders', '', ['more'], 'too many arguments'],
   ])('%s', async (_, config, flags, message) => {
     await using desk = await makeDesk(config)

@@ -1,7 +1,8 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { StagedFile, temporaryName } from '../../src/files/staged-file.ts'
+import { StagedFile } from '../../src/files/staged-file.ts'
+import { temporaryName } from '../../src/files/temporary-name.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 
 it('a staged file has its name when it is put in its place, and not before', async () => {

@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { DrayError, quote } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
+import { RecentMap } from '../../recent-map.ts'
 import { RegistryFault } from '../errors.ts'
 import { FileStamps } from '../file-stamps.ts'
 import { BcryptWorker } from './bcrypt-worker.ts'
@@ -29,8 +30,8 @@ class HtpasswdUsers implements Users {
   readonly #readIfChanged: () => Promise<Hashes | undefined>
   readonly #bcrypt = new BcryptWorker()
   /** Apart from one another, so that a flood of wrong passwords leaves the right ones known. */
-  readonly #right = new RecentMarks()
-  readonly #wrong = new RecentMarks()
+  readonly #right = new RecentMap<string, true>(maxRemembered)
+  readonly #wrong = new RecentMap<string, true>(maxRemembered)
   readonly #checking = new Map<string, Checking>()
   readonly #key = randomBytes(32)
 
@@ -46,11 +47,11 @@ class HtpasswdUsers implements Users {
     const hash = own ?? some
     if (hash === undefined) return false
     const mark = this.#markOf([username, password, hash])
-    if (this.#right.has(mark)) return true
-    if (this.#wrong.has(mark)) return false
+    if (this.#right.get(mark)) return true
+    if (this.#wrong.get(mark)) return false
     const isRight = await this.#compareOnce(mark, from, () => this.#bcrypt.compare(password, hash))
     const isLogin = isRight && own !== undefined
-    ;(isLogin ? this.#right : this.#wrong).add(mark)
+    ;(isLogin ? this.#right : this.#wrong).set(mark, true)
     return isLogin
   }
 
@@ -95,24 +96,6 @@ function networkOf(address: string): string {
   const [head = '', tail] = address.split('::')
   if (!address.includes(':') || tail === undefined) return address.split(':').slice(0, 4).join(':')
   return [...head.split(':'), '0', '0', '0', '0'].slice(0, 4).join(':')
-}
-
-/** The latest of many; the eldest are forgotten. */
-class RecentMarks {
-  readonly #marks = new Set<string>()
-
-  /** One that is asked for counts as new. */
-  has(mark: string): boolean {
-    const isKnown = this.#marks.delete(mark)
-    if (isKnown) this.#marks.add(mark)
-    return isKnown
-  }
-
-  add(mark: string): void {
-    this.#marks.add(mark)
-    const [eldest] = this.#marks
-    if (this.#marks.size > maxRemembered && eldest !== undefined) this.#marks.delete(eldest)
-  }
 }
 
 async function readHashes(file: string): Promise<Hashes> {

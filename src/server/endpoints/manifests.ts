@@ -1,6 +1,6 @@
 import { isDrayError } from '../../errors.ts'
 import { ifThere } from '../../files/io-error.ts'
-import type { Chunks } from '../../flow.ts'
+import { nothing } from '../../flow.ts'
 import type { Layout } from '../../layout/layout.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { algorithmOf, type Digest, digestFault, digestOf, isDigest } from '../../oci/digest.ts'
@@ -51,8 +51,6 @@ async function getMirrored(exchange: Exchange, mirrored: MirroredRepository, { r
   if (manifest !== undefined) return exchange.send(200, contentHeaders, manifest.bytes)
   await exchange.stream(200, { ...contentHeaders, 'Content-Length': size }, nothing())
 }
-
-async function* nothing(): Chunks {}
 
 function identityOf(digest: Digest) {
   return { 'Docker-Content-Digest': digest, ETag: entityTagOf(digest) }

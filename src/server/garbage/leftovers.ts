@@ -1,7 +1,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { ifThere, onDisk } from '../../files/io-error.ts'
-import { temporaryName } from '../../files/staged-file.ts'
+import { temporaryName } from '../../files/temporary-name.ts'
 import { PartialFolder, partName } from '../../layout/partial-folder.ts'
 import { folderNames } from '../storage/repository-folders.ts'
 import { uploadName } from '../storage/upload-store.ts'

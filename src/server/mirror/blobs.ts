@@ -1,5 +1,5 @@
 import { ifThere } from '../../files/io-error.ts'
-import { type Chunks, flow, pour } from '../../flow.ts'
+import { type Chunks, flow, nothing, pour } from '../../flow.ts'
 import type { Layout } from '../../layout/layout.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import { RegistryFault } from '../errors.ts'
@@ -117,5 +117,3 @@ function tell({ mirror }: MirroredRepository, result: 'hit' | 'miss'): void {
 function keyOf({ repository, digest }: Wanted): string {
   return `${repository.path}@${digest}`
 }
-
-async function* nothing(): Chunks {}

@@ -1,5 +1,6 @@
 import type { BlobStatus } from '../../layout/blob-store.ts'
 import type { Layout } from '../../layout/layout.ts'
+import { Periodic } from '../periodic.ts'
 import type { Storage } from '../storage/storage.ts'
 import { isFetched } from './fetched-mark.ts'
 import type { MirrorEvent, MirrorLimits } from './upstream.ts'
@@ -41,7 +42,7 @@ export class Eviction {
   readonly #options: EvictionOptions
   #bytes = 0
   #running: Promise<void> | undefined
-  #timer: NodeJS.Timeout | undefined
+  #periodic: Periodic | undefined
   #hasStopped = false
 
   constructor(options: EvictionOptions) {
@@ -50,14 +51,12 @@ export class Eviction {
 
   /** Looks now, and then every hour. */
   start(): void {
-    this.run()
-    this.#timer = setInterval(() => this.run(), periodMs)
-    this.#timer.unref()
+    this.#periodic = new Periodic(() => this.run(), { firstMs: 0, everyMs: periodMs })
   }
 
   async stop(): Promise<void> {
     this.#hasStopped = true
-    clearInterval(this.#timer)
+    await this.#periodic?.stop()
     await this.#running
   }
 

@@ -1,12 +1,13 @@
+import { RecentMap } from '../../recent-map.ts'
+
 /** What was learnt last, of so many things at the most, each for its time. */
 export class Recent<Value> {
-  readonly #kept = new Map<string, { readonly value: Value; readonly until: number }>()
-  readonly #max: number
+  readonly #kept: RecentMap<string, { readonly value: Value; readonly until: number }>
   readonly #clock: () => number
 
   /** @param clock now, in milliseconds */
   constructor(max: number, clock: () => number) {
-    this.#max = max
+    this.#kept = new RecentMap(max)
     this.#clock = clock
   }
 
@@ -17,10 +18,7 @@ export class Recent<Value> {
   }
 
   set(key: string, value: Value, forMs = Number.POSITIVE_INFINITY): void {
-    this.#kept.delete(key)
     this.#kept.set(key, { value, until: this.#clock() + forMs })
-    const [oldest] = this.#kept.keys()
-    if (oldest !== undefined && this.#kept.size > this.#max) this.#kept.delete(oldest)
   }
 
   delete(key: string): void {

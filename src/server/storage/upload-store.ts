@@ -7,7 +7,7 @@ import { ifThere, onDisk } from '../../files/io-error.ts'
 import { inFolder } from '../../files/make-folder.ts'
 import { pourFile } from '../../files/pour-file.ts'
 import { removeFile } from '../../files/remove-file.ts'
-import { temporaryName } from '../../files/staged-file.ts'
+import { temporaryName, temporaryPath } from '../../files/temporary-name.ts'
 import { type Chunks, pour } from '../../flow.ts'
 import type { KeyedLock } from '../../layout/keyed-lock.ts'
 import {
@@ -18,6 +18,7 @@ import {
   digestOf,
   hexOf,
 } from '../../oci/digest.ts'
+import { RecentMap } from '../../recent-map.ts'
 import { RegistryFault } from '../errors.ts'
 import { fileAt, openSame, replaceByCopy, statusOf, type UploadFile } from './upload-file.ts'
 
@@ -59,8 +60,8 @@ interface OwnFile {
 export class UploadStore {
   readonly #dir: string
   readonly #locks: KeyedLock
-  /** By path, the least used first. */
-  readonly #own = new Map<string, OwnFile>()
+  /** By path. */
+  readonly #own = new RecentMap<string, OwnFile>(maxKnown)
 
   constructor(dir: string, locks: KeyedLock) {
     this.#dir = dir
@@ -74,7 +75,7 @@ export class UploadStore {
     const create = inFolder(this.#dir, () => open(path, 'wx'))
     await using handle = await onDisk(path, create)
     const { file } = await statusOf(handle, path)
-    this.#remember(path, { file, counter: new DigestCounter(algorithm ?? 'sha256') })
+    this.#own.set(path, { file, counter: new DigestCounter(algorithm ?? 'sha256') })
     return upload
   }
 
@@ -102,9 +103,9 @@ export class UploadStore {
     if (chunk.start !== undefined && chunk.start !== size) throw outOfOrder(upload, size)
     const counting = counter?.bytes === size ? counter : undefined
     // What this chunk makes of it counts only when all goes well.
-    this.#remember(path, { file, counter: undefined })
+    this.#own.set(path, { file, counter: undefined })
     const length = await write(handle, path, { ...chunk, size, counter: counting })
-    this.#remember(path, { file, counter: counting })
+    this.#own.set(path, { file, counter: counting })
     return { size: size + length, file }
   }
 
@@ -131,7 +132,7 @@ export class UploadStore {
    */
   async giveAway(upload: Upload, { file }: UploadFile, work: (path: string) => Promise<void>): Promise<void> {
     const path = this.#path(upload)
-    const taken = join(this.#dir, `.${randomUUID()}.tmp`)
+    const taken = temporaryPath(this.#dir)
     await known(upload, onDisk(path, rename(path, taken)))
     try {
       if ((await fileAt(taken)) !== file) throw unknownUpload(upload.id)
@@ -182,15 +183,8 @@ export class UploadStore {
     const own = this.#own.get(path)
     if (own?.file === (await known(upload, fileAt(path)))) return own
     const copy = { file: await known(upload, replaceByCopy(path)), counter: undefined }
-    this.#remember(path, copy)
+    this.#own.set(path, copy)
     return copy
-  }
-
-  #remember(path: string, own: OwnFile): void {
-    this.#own.delete(path)
-    this.#own.set(path, own)
-    const [oldest] = this.#own.keys()
-    if (oldest !== undefined && this.#own.size > maxKnown) this.#own.delete(oldest)
   }
 }
 

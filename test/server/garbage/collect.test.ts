@@ -423,3 +423,10 @@ it('a collection ends when it is told to', async () => {
   await expect(collectGarbage(dir, { signal })).rejects.toMatchObject({ code: 'ABORTED' })
   await expectBlobs('app', sampleBlob('stray').descriptor.digest)
 })
+
+it('refuses the root of the file system, before it looks at anything', async () => {
+  await expect(collectGarbage('/', { dryRun: true })).rejects.toMatchObject({
+    code: 'USAGE',
+    message: '/ is the whole file system, and no folder of repositories',
+  })
+})

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { RecentMap } from '../../src/http/recent-map.ts'
+import { RecentMap } from '../src/recent-map.ts'
 
 it('a map of recent things forgets what was not asked for or set for the longest', () => {
   const map = new RecentMap<string, number>(2).set('a', 1).set('b', 2)
