@@ -2,7 +2,6 @@
 'use strict'
 // CommonJS, like the built program in one file: Node starts it with half the work that modules would be.
 const { existsSync } = require('node:fs')
-const { enableCompileCache } = require('node:module')
 const { join } = require('node:path')
 
 const program = join(__dirname, '../dist/cli/main.cjs')
@@ -12,9 +11,7 @@ if (args.length === 1 && ['version', '--version', '-V'].includes(args[0])) {
   process.stdout.on('error', () => {})
   process.stdout.write(`${require('../package.json').version}\n`)
 } else if (existsSync(program)) {
-  // Node 22.1 and later keep compiled code between runs; older ones start a little slower.
-  enableCompileCache?.()
-  require(program).main()
+  require('./load-program.js').loadProgram(program, args).main()
 } else {
   process.stderr.write('dray: the program is not built\nhint: npm ci && npm run build\n')
   process.exitCode = 1

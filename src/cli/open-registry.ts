@@ -51,7 +51,6 @@ export interface Road {
  * @throws DrayError `USAGE`, `IO`
  */
 export async function openRegistry(name: string, options: OpenRegistryOptions): Promise<OpenedRegistry> {
-  keepMemorySmall()
   const { flags, settings, onTrace, onEvent } = options
   const { env, signal } = options.context
   const certificates = await findCertificates(name, options.files)
@@ -69,6 +68,8 @@ export async function openRegistry(name: string, options: OpenRegistryOptions): 
   const transport = createTransport(connection)
   const send = onTrace === undefined ? transport.send : stack(transport.send, trace(onTrace))
   const plainHttp = await decided(plainHttpWanted(wishes), { name, send })
+  const url = registryUrl(name, plainHttp)
+  keepMemorySmall(url)
   const registry = new Registry({
     registry: name,
     send,
@@ -88,7 +89,7 @@ export async function openRegistry(name: string, options: OpenRegistryOptions): 
     onEvent,
     signal,
   })
-  return { registry, transport, road: { url: registryUrl(name, plainHttp), connection, wishes } }
+  return { registry, transport, road: { url, connection, wishes } }
 }
 
 /** The one question goes out for registries alone of which a `registries.conf` leaves it open. */
@@ -101,9 +102,11 @@ async function decided(
 
 /**
  * What makes V8 faster in the long run costs a command, which is over in seconds, 30 MB: a second, better compilation of
- * undici's parser of HTTP (WebAssembly), and more room for young objects.
+ * undici's parser of HTTP (WebAssembly), and more room for young objects. Once a flag is changed, V8 refuses the compiled code
+ * that Node brings for its own modules, so those that every request needs are loaded before.
  */
-function keepMemorySmall(): void {
+function keepMemorySmall({ protocol }: URL): void {
+  process.getBuiltinModule(protocol === 'https:' ? 'node:tls' : 'node:net')
   setFlagsFromString('--wasm-tiering-budget=1000000000')
   setFlagsFromString('--semi-space-growth-factor=1')
 }

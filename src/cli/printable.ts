@@ -9,19 +9,24 @@ const shortEscapes: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '
 
 /** The text on one line, with everything escaped that a terminal might obey: `\n`, `\u{1b}`, `\u{202e}`. */
 export function printable(text: string): string {
-  return text.replace(unsafe, character => shortEscapes[character] ?? escapeOf(character))
+  return replaceUnsafe(text, character => shortEscapes[character] ?? escapeOf(character))
 }
 
 /** Like `printable`, but lines stay lines and tabs stay tabs. */
 export function printableLines(text: string): string {
-  return text.replace(unsafe, character =>
+  return replaceUnsafe(text, character =>
     character === '\n' || character === '\t' ? character : (shortEscapes[character] ?? escapeOf(character)),
   )
 }
 
 /** JSON text that says the same and holds no character that a terminal might obey. */
 export function printableJson(json: string): string {
-  return json.replace(unsafe, character => (character === '\n' ? character : jsonEscapeOf(character)))
+  return replaceUnsafe(json, character => (character === '\n' ? character : jsonEscapeOf(character)))
+}
+
+/** V8 takes milliseconds to prepare an expression with so many properties, and most texts need none of them. */
+function replaceUnsafe(text: string, replacement: (character: string) => string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : text.replace(unsafe, replacement)
 }
 
 function escapeOf(character: string): string {

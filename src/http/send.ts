@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { Agent } from 'undici'
+import { DrayError } from '../errors.ts'
 import { type Connect, createConnector } from './connector.ts'
 import { type HttpRequest, type HttpResponse, isStreamBody, type Send, withHeaders } from './message.ts'
 import { refuseMisdirected } from './misdirected.ts'
@@ -72,9 +73,16 @@ export function createTransport(options: TransportOptions = {}): Transport {
     close: async () => {
       closing.abort()
       ;(await openWire.opened())?.close()
-      await (await openUndici.opened())?.destroy()
+      await (await openUndici.opened())?.destroy(closed())
     },
   }
+}
+
+/** For requests that are still under way; without a stack, which Node would write out for each connection that it closes. */
+function closed(): DrayError {
+  const error = new DrayError('ABORTED', 'the connections were closed')
+  error.stack = `${error}`
+  return error
 }
 
 /** How the proxy for a URL is found; undefined where there is none for any. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Peer, peer } from '../support/peers.ts'
-import { projectFolder, run } from '../support/run.ts'
+import { cacheFolder, projectFolder, run } from '../support/run.ts'
 import type { Command, Program } from './case.ts'
 
 /** The Node that runs our program; `BENCH_NODE` names another than the one that runs the bench. */
@@ -9,9 +9,9 @@ const nodePath = process.env.BENCH_NODE ?? process.execPath
 /** `BENCH_DRAY` names the starter of another build, to compare two. */
 const drayPath = process.env.BENCH_DRAY ?? join(projectFolder, 'bin/dray.js')
 
-/** A command of ours, without a shell or a starter in between. */
+/** A command of ours, without a shell or a starter in between. It finds the compiled code that runs before it have left. */
 export function dray(...args: readonly string[]): Command {
-  return { program: nodePath, args: [drayPath, ...args] }
+  return { program: nodePath, args: [drayPath, ...args], env: { XDG_CACHE_HOME: cacheFolder } }
 }
 
 /** Node that does nothing. */

@@ -32,13 +32,13 @@ async function loadedBy(...args: string[]): Promise<Loaded> {
 it('the version is printed without loading the program', async () => {
   const { files, builtin } = await loadedBy('version')
   expect(files).toContain('package.json')
-  expect(files).not.toContain('main.cjs')
+  expect(files).not.toContain('load-program.js')
   expect(builtin).not.toContain('crypto')
 })
 
 it('a verb on a folder loads nothing of the network', async () => {
   const { files, builtin } = await loadedBy('digest', `oci:${fixturePath('hello')}:1.0`)
-  expect(files).toContain('main.cjs')
+  expect(files).toContain('load-program.js')
   for (const name of ['http', 'https', 'http2', 'tls', 'zlib', 'worker_threads']) {
     expect(builtin).not.toContain(name)
   }

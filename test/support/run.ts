@@ -42,14 +42,21 @@ export interface Running extends AsyncDisposable {
   readonly ended: Promise<RunResult>
 }
 
+/** Where runs of the program leave compiled code for one another; without it, each would be a first run. */
+export const cacheFolder = join(projectFolder, 'node_modules/.cache')
+
 /** Runs the built `bin/dray.js` on the Node that runs the tests. Fails only for want of time or of Node. */
 export function runDray(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  return run(process.execPath, [join(projectFolder, 'bin/dray.js'), ...args], options)
+  return run(process.execPath, [join(projectFolder, 'bin/dray.js'), ...args], withCache(options))
 }
 
 /** Starts the built `bin/dray.js`, for `dray serve` and the like. Dispose of it to end it. */
 export function startDray(args: readonly string[], options: RunOptions = {}): Promise<Running> {
-  return start(process.execPath, [join(projectFolder, 'bin/dray.js'), ...args], options)
+  return start(process.execPath, [join(projectFolder, 'bin/dray.js'), ...args], withCache(options))
+}
+
+function withCache(options: RunOptions): RunOptions {
+  return { ...options, env: { XDG_CACHE_HOME: cacheFolder, ...options.env } }
 }
 
 /** Runs a program (looked up in `PATH`) to its end, whatever its exit code is. */
