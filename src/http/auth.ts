@@ -190,7 +190,9 @@ function repositoryOf(request: HttpRequest): string | undefined {
 
 /** Requests of the same scopes share a grant; without scopes, those of the same path. */
 function keyOf(request: HttpRequest): string {
-  return request.scopes?.length ? mergeScopes(request.scopes).join(' ') : request.url.pathname
+  const [scope, ...others] = request.scopes ?? []
+  if (scope === undefined) return request.url.pathname
+  return others.length === 0 ? scope : mergeScopes([scope, ...others]).join(' ')
 }
 
 function authorized(request: HttpRequest, grant: Grant | undefined): HttpRequest {

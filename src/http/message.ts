@@ -76,6 +76,11 @@ export function headersFrom(record: Readonly<Record<string, string | string[] | 
   for (const [name, value] of Object.entries(record)) {
     if (value !== undefined) lines.set(name.toLowerCase(), typeof value === 'string' ? [value] : value)
   }
+  return headersOf(lines)
+}
+
+/** Makes headers from their values by name, in lower case. */
+export function headersOf(lines: ReadonlyMap<string, readonly string[]>): HttpHeaders {
   return {
     get: name => lines.get(name)?.join(', '),
     all: name => lines.get(name) ?? [],

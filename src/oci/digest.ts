@@ -52,20 +52,21 @@ export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm 
 
 /** A running digest: counts and hashes bytes as they pass. */
 export class DigestCounter {
-  readonly #hash: Hash
+  /** None before the first byte, since to make one takes longer than to hash what is small. */
+  #hash: Hash | undefined
   readonly #algorithm: DigestAlgorithm
   #bytes = 0
 
-  /** @param from another counter, whose count and digest this one begins with */
-  constructor(algorithm: DigestAlgorithm = 'sha256', from?: DigestCounter) {
+  constructor(algorithm: DigestAlgorithm = 'sha256') {
     this.#algorithm = algorithm
-    this.#hash = from === undefined ? createHash(algorithm) : from.#hash.copy()
-    this.#bytes = from === undefined ? 0 : from.#bytes
   }
 
   /** Another counter that goes on from here. */
   copy(): DigestCounter {
-    return new DigestCounter(this.#algorithm, this)
+    const copy = new DigestCounter(this.#algorithm)
+    copy.#hash = this.#hash?.copy()
+    copy.#bytes = this.#bytes
+    return copy
   }
 
   /** How many bytes were added so far. */
@@ -75,13 +76,15 @@ export class DigestCounter {
 
   /** Takes in the next bytes. */
   add(chunk: Uint8Array): void {
+    this.#hash ??= createHash(this.#algorithm)
     this.#hash.update(chunk)
     this.#bytes += chunk.length
   }
 
   /** The digest of all that was added so far; more may be added afterwards. */
   digest(): Digest {
-    return `${this.#algorithm}:${this.#hash.copy().digest('hex')}` as Digest
+    const hash = this.#hash?.copy() ?? createHash(this.#algorithm)
+    return `${this.#algorithm}:${hash.digest('hex')}` as Digest
   }
 }
 

@@ -1,4 +1,4 @@
-import { type HttpHeaders, headersFrom } from '../message.ts'
+import { type HttpHeaders, headersOf } from '../message.ts'
 
 /** How the end of a body is told (RFC 9112, section 6.3). */
 export type Framing =
@@ -49,17 +49,17 @@ export function parseHead(text: string, method: string): ResponseHead {
   if (minor === undefined || code === undefined) {
     throw new MalformedAnswer(`the first line is ${JSON.stringify((lines[0] ?? '').slice(0, 80))}`)
   }
-  const fields: Record<string, string[]> = Object.create(null)
+  const fields = new Map<string, string[]>()
   for (const line of lines.slice(1)) {
     const [, name, value = ''] = headerLine.exec(line) ?? []
     if (name === undefined) throw new MalformedAnswer(`a header is ${JSON.stringify(line.slice(0, 80))}`)
     const key = name.toLowerCase()
-    const values = fields[key] ?? []
-    values.push(withoutBlanks(value))
-    fields[key] = values
+    const values = fields.get(key)
+    if (values === undefined) fields.set(key, [withoutBlanks(value)])
+    else values.push(withoutBlanks(value))
   }
   const status = Number(code)
-  const headers = headersFrom(fields)
+  const headers = headersOf(fields)
   const framing = hasNoBody(method, status) ? noBody : framingOf(headers, minor === '1')
   return { status, headers, framing, keepsAlive: keepsAlive(headers, framing, minor === '1') }
 }
