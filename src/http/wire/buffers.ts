@@ -3,8 +3,8 @@ export const smallBytes = 16 * 1024
 /** For long bodies without TLS. Larger ones make no difference (64 KiB to 1 MiB measured). */
 export const largeBytes = 64 * 1024
 
-/** One that is lent to the system, and one that a slow taker may hold. */
-const maxSpare = 2
+/** For one that is lent to the system and one that a slow taker holds; of records of TLS, some come at once. */
+const maxSpareBytes = 128 * 1024
 
 /** The memory that the bytes of one connection come in, used again and again. */
 export class Buffers {
@@ -30,6 +30,7 @@ export class Buffers {
 
   /** One whose content is of no use any more. */
   giveBack(buffer: Buffer): void {
-    if (buffer.length === this.#bytes && this.#spare.length < maxSpare) this.#spare.push(buffer)
+    const hasRoom = (this.#spare.length + 1) * this.#bytes <= maxSpareBytes
+    if (buffer.length === this.#bytes && hasRoom) this.#spare.push(buffer)
   }
 }
