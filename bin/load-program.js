@@ -37,9 +37,10 @@ exports.loadProgram = function loadProgram(program, [verb = '', ...rest]) {
   return loaded.exports
 }
 
+/** Undefined where compiled code is not to be kept, or not known to be the user's own: Windows has no owners by number. */
 function cacheFolder() {
   const { NODE_DISABLE_COMPILE_CACHE, XDG_CACHE_HOME = '', HOME = '' } = process.env
-  if (NODE_DISABLE_COMPILE_CACHE) return undefined
+  if (NODE_DISABLE_COMPILE_CACHE || process.getuid === undefined) return undefined
   if (isAbsolute(XDG_CACHE_HOME)) return join(XDG_CACHE_HOME, 'dray')
   return isAbsolute(HOME) ? join(HOME, '.cache/dray') : undefined
 }
@@ -50,7 +51,7 @@ function readOwnFile(file) {
   try {
     opened = fs.openSync(file, 'r')
     const { uid, mode, size } = fs.fstatSync(opened)
-    const isOwn = uid === (process.getuid?.() ?? uid) && (mode & 0o022) === 0
+    const isOwn = uid === process.getuid() && (mode & 0o022) === 0
     return isOwn && size <= maxFileBytes ? fs.readFileSync(opened) : undefined
   } catch {
     // Without it, the program starts a little slower.
@@ -68,7 +69,7 @@ function keep(file, data) {
     makeFolder(dirname(folder))
     makeFolder(folder)
     // Somebody else's folder, as under sudo, must not fill with files that he cannot remove.
-    if (fs.statSync(folder).uid !== (process.getuid?.() ?? 0)) return
+    if (fs.statSync(folder).uid !== process.getuid()) return
     fs.writeFileSync(written, data, { mode: 0o600, flag: 'wx', flush: true })
     fs.renameSync(written, file)
     removeOldest(folder)

@@ -1,8 +1,11 @@
 import type { FileHandle } from 'node:fs/promises'
 import { onDisk } from './io-error.ts'
 
-/** A copy has two for each transfer. Measured: twice the size saves a twentieth of the time and costs 4 MB more. */
-const bufferBytes = 256 * 1024
+/**
+ * So much is written at a time; a copy has two buffers for each transfer. Measured: half of it takes a twelfth more time, twice of
+ * it a twentieth less and 4 MB more.
+ */
+export const bufferBytes = 512 * 1024
 
 export interface FileAppenderOptions {
   /** What the file is called in messages. */

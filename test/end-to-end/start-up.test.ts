@@ -8,14 +8,25 @@ import { dray } from './dray.ts'
 
 /** Told by Node itself, so that a bundle cannot hide what it loads later: its own modules, and files by `require`. */
 const watch = `
+const v8 = require('node:v8')
+const { setFlagsFromString } = v8
+let before
+v8.setFlagsFromString = flag => {
+  before ??= process.moduleLoadList.length
+  setFlagsFromString(flag)
+}
 process.on('exit', () => {
-  const builtin = process.moduleLoadList.flatMap(name => (name.startsWith('NativeModule ') ? [name.slice(13)] : []))
+  const named = list => list.flatMap(name => (name.startsWith('NativeModule ') ? [name.slice(13)] : []))
+  const builtin = named(process.moduleLoadList)
+  const afterFlags = named(process.moduleLoadList.slice(before ?? Infinity))
   const files = Object.keys(require.cache).map(path => path.split(/[\\\\/]/).pop())
-  require('node:fs').writeSync(2, '\\nloaded ' + JSON.stringify({ builtin, files }) + '\\n')
+  require('node:fs').writeSync(2, '\\nloaded ' + JSON.stringify({ builtin, afterFlags, files }) + '\\n')
 })`
 
 interface Loaded {
   readonly builtin: readonly string[]
+  /** Those of `builtin` that were loaded after a flag of V8 was changed, when it refuses the code compiled for them. */
+  readonly afterFlags: readonly string[]
   readonly files: readonly string[]
 }
 
@@ -47,8 +58,9 @@ it('a verb on a folder loads nothing of the network', async () => {
 it("a request over plain HTTP loads nothing of Node's own HTTP, TLS, fetch, streams of files or timing", async () => {
   await using registry = await startEmbeddedRegistry()
   await dray(['copy', '--quiet', `oci:${fixturePath('hello')}:1.0`, `${registry.host}/hello:1.0`])
-  const { builtin } = await loadedBy('digest', `${registry.host}/hello:1.0`)
+  const { builtin, afterFlags } = await loadedBy('digest', `${registry.host}/hello:1.0`)
   expect(builtin).toContain('net')
+  expect(afterFlags).toEqual([])
   for (const name of ['http', 'tls', 'http2', 'zlib', 'internal/deps/undici/undici', 'worker_threads']) {
     expect(builtin).not.toContain(name)
   }

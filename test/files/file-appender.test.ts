@@ -2,11 +2,10 @@ import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FileAppender } from '../../src/files/file-appender.ts'
+import { bufferBytes, FileAppender } from '../../src/files/file-appender.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 
 /** How much is collected before it is written. */
-const bufferBytes = 256 * 1024
 
 describe('pieces that are appended to a file', () => {
   it('are in it in their order, whatever their lengths, though their memory is used again', async () => {
