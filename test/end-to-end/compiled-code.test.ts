@@ -1,9 +1,12 @@
 import {
   chmod,
   chown,
+  cp,
+  lstat,
   mkdir,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   symlink,
@@ -14,7 +17,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startEmbeddedRegistry } from '../support/embedded-registry.ts'
 import { fixturePath } from '../support/fixtures.ts'
-import { runDray } from '../support/run.ts'
+import { projectFolder, run, runDray } from '../support/run.ts'
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts'
 import { dray } from './dray.ts'
 
@@ -104,6 +107,54 @@ describe('compiled code', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600)
   })
 
+  it('is neither taken from nor left in a folder that others may write to, above it or in it', async () => {
+    await using home = await makeHome()
+    await home.digest()
+    const file = await home.file()
+    for (const folder of [home.folder, join(home.folder, '..'), home.env.HOME]) {
+      const { mode } = await stat(folder)
+      await writeFile(file, 'no code, which would be written anew')
+      await age(file)
+      await chmod(folder, 0o777)
+      await home.digest()
+      expect(await isAged(file), folder).toBe(true)
+      await chmod(folder, mode)
+    }
+    await home.digest()
+    expect(await isAged(file)).toBe(false)
+  })
+
+  it('is not taken through a link, and a pipe in its place holds nobody up', async () => {
+    await using home = await makeHome()
+    const { stdout } = await home.digest()
+    const file = await home.file()
+    await rename(file, join(home.env.HOME, 'download'))
+    await symlink(join(home.env.HOME, 'download'), file)
+    await home.digest()
+    expect((await lstat(file)).isFile()).toBe(true)
+    await rm(file)
+    await run('mkfifo', [file])
+    expect((await home.digest()).stdout).toBe(stdout)
+  })
+
+  it('is that of the program that runs, though another has its size and time', async () => {
+    await using home = await makeHome()
+    await using copies = await makeTempDir()
+    for (const name of ['one', 'two']) {
+      const folder = join(copies.path, name)
+      await cp(join(projectFolder, 'bin'), join(folder, 'bin'), { recursive: true })
+      await mkdir(join(folder, 'dist/cli'), { recursive: true })
+      await writeFile(join(folder, 'dist/cli/main.cjs'), `exports.main = () => console.log('${name}')`)
+      await age(join(folder, 'dist/cli/main.cjs'))
+    }
+    for (const name of ['one', 'two', 'one']) {
+      const starter = join(copies.path, name, 'bin/dray.js')
+      const { stdout } = await run(process.execPath, [starter, 'digest'], { env: home.env })
+      expect(stdout).toBe(`${name}\n`)
+    }
+    expect(await home.list()).toHaveLength(2)
+  })
+
   it.runIf(process.getuid?.() === 0)(
     'is neither taken from nor left for another user, as under sudo',
     async () => {
@@ -160,16 +211,19 @@ describe('compiled code', () => {
   it('does not pile up: the oldest files of many go', async () => {
     await using home = await makeHome()
     await mkdir(home.folder, { recursive: true })
-    const names = Array.from({ length: 30 }, (_, at) => `copy-v${at}`)
+    const names = Array.from({ length: 30 }, (_, at) => `copy-v24.0.0-x64-1-1-${at}`)
     for (const [at, name] of names.entries()) {
       await writeFile(join(home.folder, name), '')
       await utimes(join(home.folder, name), 1000 + at, 1000 + at)
     }
+    await writeFile(join(home.folder, 'not-ours.txt'), '')
+    await utimes(join(home.folder, 'not-ours.txt'), 1, 1)
     await home.digest()
     const left = await home.list()
-    expect(left).toHaveLength(16)
-    expect(left).toContain('copy-v29')
-    expect(left).not.toContain('copy-v14')
+    expect(left).toHaveLength(17)
+    expect(left).toContain('not-ours.txt')
+    expect(left).toContain('copy-v24.0.0-x64-1-1-29')
+    expect(left).not.toContain('copy-v24.0.0-x64-1-1-14')
     expect(left.filter(name => name.startsWith('digest-'))).toHaveLength(1)
   })
 })

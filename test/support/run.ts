@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeTempDir, type TempDir } from './temp-dir.ts'
 
@@ -44,6 +45,7 @@ export interface Running extends AsyncDisposable {
 
 /** Where runs of the program leave compiled code for one another; without it, each would be a first run. */
 export const cacheFolder = join(projectFolder, 'node_modules/.cache')
+mkdirSync(cacheFolder, { recursive: true })
 
 /** Runs the built `bin/dray.js` on the Node that runs the tests. Fails only for want of time or of Node. */
 export function runDray(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
