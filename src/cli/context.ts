@@ -13,6 +13,8 @@ export interface CliContext {
   readonly stderr: NodeJS.WriteStream
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
+  /** The program goes on for as long as it is let, as a server does. */
+  readonly isLasting?: boolean
   /**
    * Calls back at each SIGHUP, which then does not end the process, until what it returns is called. Where the terminal has
    * gone, that ends it all the same.

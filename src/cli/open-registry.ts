@@ -69,7 +69,7 @@ export async function openRegistry(name: string, options: OpenRegistryOptions): 
   const send = onTrace === undefined ? transport.send : stack(transport.send, trace(onTrace))
   const plainHttp = await decided(plainHttpWanted(wishes), { name, send })
   const url = registryUrl(name, plainHttp)
-  keepMemorySmall(url)
+  if (!options.context.isLasting) keepMemorySmall(url)
   const registry = new Registry({
     registry: name,
     send,

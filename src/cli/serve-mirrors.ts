@@ -76,7 +76,7 @@ export function openMirrors(settings: readonly MirrorSettings[], options: OpenMi
   if (settings.length === 0) return { mirrors: [], [Symbol.asyncDispose]: async () => undefined }
   // Not the program's: when that ends, clients get what is on its way to them.
   const ending = new AbortController()
-  const session = new Session({ ...context, signal: ending.signal }, flags, {
+  const session = new Session({ ...context, signal: ending.signal, isLasting: true }, flags, {
     registries: settings.map(({ place }) => place.registry),
     onEvent: event => {
       if (event.type === 'warning') onWarning(event.message)

@@ -5,8 +5,6 @@ import { describe, expect, it } from 'vitest'
 import { bufferBytes, FileAppender } from '../../src/files/file-appender.ts'
 import { makeTempDir } from '../support/temp-dir.ts'
 
-/** How much is collected before it is written. */
-
 describe('pieces that are appended to a file', () => {
   it('are in it in their order, whatever their lengths, though their memory is used again', async () => {
     await using folder = await makeTempDir()

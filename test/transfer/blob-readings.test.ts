@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { DrayError } from '../../src/errors.ts'
 import { type Chunks, pour } from '../../src/flow.ts'
@@ -144,6 +145,41 @@ describe('the readings of a blob', () => {
     group.abort(new DrayError('REGISTRY', 'disk full'))
     expect((await ended).error).toMatchObject({ message: 'disk full' })
     expect(source.openStreams).toBe(0)
+  })
+
+  test('end at once with a group that has ended already', async () => {
+    const { source, readings, group } = openReadings()
+    source.faults.getBlob = (chunks, _, { signal }) => stall(chunks, signal)
+    group.abort(new DrayError('REGISTRY', 'disk full'))
+    expect((await drain(await readings.open())).error).toMatchObject({ message: 'disk full' })
+    expect(source.openStreams).toBe(0)
+  })
+
+  test.each([
+    ['all of it was read', async (readings: BlobReadings) => void (await drain(await readings.open()))],
+    ['it was left', async (readings: BlobReadings) => void (await iterated(await readings.open()).next())],
+    ['nobody read it', async (readings: BlobReadings) => readings.begin()],
+  ])('leave nothing with the group when they are closed after %s', async (_, use) => {
+    const { readings, group } = openReadings()
+    await use(readings)
+    expect(getEventListeners(group.signal, 'abort')).toHaveLength(1)
+    await readings.close()
+    expect(getEventListeners(group.signal, 'abort')).toEqual([])
+  })
+
+  test.each([
+    ['is let go when all was read', () => undefined, false],
+    ['is ended when the reader has failed', () => Promise.reject(new Error('enough')), true],
+  ])('the source %s', async (_, take, isEnded) => {
+    const { source, readings } = openReadings()
+    const signals: (AbortSignal | undefined)[] = []
+    source.faults.getBlob = (chunks, _, { signal }) => {
+      signals.push(signal)
+      return chunks
+    }
+    await pour(await readings.open(), take).catch(() => undefined)
+    await readings.close()
+    expect(signals.map(signal => signal?.aborted)).toEqual([isEnded])
   })
 
   test.each([
