@@ -57,6 +57,7 @@ function cacheFolder() {
     }
     return folder
   } catch {
+    // Where there is none and none can be made, the program starts a little slower.
     return undefined
   }
 }
