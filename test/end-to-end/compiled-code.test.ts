@@ -188,7 +188,7 @@ describe('compiled code', () => {
     await dray(['digest', image], { env: { ...home.env, NODE_DISABLE_COMPILE_CACHE: '1' } })
     expect(await home.list()).toEqual([])
     const elsewhere = join(home.folder, '../elsewhere')
-    await mkdir(elsewhere, { recursive: true })
+    await mkdir(elsewhere, { recursive: true, mode: 0o700 })
     await dray(['digest', image], { env: { ...home.env, XDG_CACHE_HOME: elsewhere } })
     expect(await readdir(join(elsewhere, 'dray'))).toHaveLength(1)
     expect(await home.list()).toEqual([])
@@ -210,7 +210,7 @@ describe('compiled code', () => {
 
   it('does not pile up: the oldest files of many go', async () => {
     await using home = await makeHome()
-    await mkdir(home.folder, { recursive: true })
+    await mkdir(home.folder, { recursive: true, mode: 0o700 })
     const names = Array.from({ length: 30 }, (_, at) => `copy-v24.0.0-x64-1-1-${at}`)
     for (const [at, name] of names.entries()) {
       await writeFile(join(home.folder, name), '')

@@ -45,7 +45,8 @@ export interface Running extends AsyncDisposable {
 
 /** Where runs of the program leave compiled code for one another; without it, each would be a first run. */
 export const cacheFolder = join(projectFolder, 'node_modules/.cache')
-mkdirSync(cacheFolder, { recursive: true })
+// Code is kept only where nobody else may write, and some users let their group.
+mkdirSync(cacheFolder, { recursive: true, mode: 0o700 })
 
 /** Runs the built `bin/dray.js` on the Node that runs the tests. Fails only for want of time or of Node. */
 export function runDray(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
